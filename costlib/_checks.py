@@ -1,0 +1,56 @@
+"""Argument checks shared by the formula modules.
+
+Each takes the parameter's name and value, returns the value as float64 (a scalar stays a
+scalar) and raises ValueError that names the parameter and the first entry that is wrong.
+Infinity passes where a limit makes sense (a window without an end); NaN never does.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Floats", "fraction", "non_negative", "over_groups", "positive"]
+
+Floats = np.float64 | NDArray[np.float64]
+
+
+def positive(name: str, value: ArrayLike) -> Floats:
+    """Return `value` as floats, or raise ValueError unless every entry is above 0."""
+    array = _floats(name, value)
+    return _require(name, array, array > 0, "must be positive")
+
+
+def non_negative(name: str, value: ArrayLike) -> Floats:
+    """Return `value` as floats, or raise ValueError unless every entry is 0 or more."""
+    array = _floats(name, value)
+    return _require(name, array, array >= 0, "must not be negative")
+
+
+def fraction(name: str, value: ArrayLike) -> Floats:
+    """Return `value` as floats, or raise ValueError unless every entry lies in [0, 1]."""
+    array = _floats(name, value)
+    return _require(name, array, (array >= 0) & (array <= 1), "must lie in [0, 1]")
+
+
+def over_groups(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    """Give a scenario parameter a last axis, over which it broadcasts against layer groups."""
+    return _floats(name, value)[..., np.newaxis]
+
+
+def _floats(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(f"{name} must be a number or an array of numbers, got {value!r}") from None
+
+
+def _require(
+    name: str, array: NDArray[np.float64], holds: NDArray[np.bool_] | np.bool_, rule: str
+) -> Floats:
+    if not holds.all():
+        index = np.unravel_index(np.argmin(holds), array.shape)
+        place = f" at index {', '.join(str(int(i)) for i in index)}" if array.ndim else ""
+        raise ValueError(f"{name} {rule}, got {float(array[index])!r}{place}")
+    scalar_or_array: Floats = array[()]
+    return scalar_or_array

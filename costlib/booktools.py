@@ -1,0 +1,305 @@
+"""What a notebook needs to become a page: sentences with numbers, boxes, tables, charts.
+
+Every helper returns an object whose output is identical on every run, reads well in
+JupyterLab, and is compared by strict nbval. `ChartRenderer` is the other half: at build it turns
+a chart's spec into a figure with two static drawings, one for phones.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from costlib.charts.theme import VERDICT
+
+__all__ = ["Box", "Chip", "Table", "answer", "box", "chip", "enable", "fold", "prose", "say"]
+
+MIME: Final = "application/vnd.vegalite.v5+json"
+WIDE_PIXELS, PHONE_PIXELS, PHONE_HEIGHT = 660, 340, 300
+
+# JupyterLab typesets dollars in HTML and Markdown outputs; this class keeps prices as text.
+NO_MATH: Final = "mathjax_ignore tex2jax_ignore"
+
+LAB_STYLE: Final = """<style>
+.jp-RenderedHTMLCommon .admonition{border-left:4px solid #77828f;padding:.25em 1em;margin:.5em 0}
+.jp-RenderedHTMLCommon .admonition-title{font-weight:600;margin:.25em 0}
+.jp-RenderedHTMLCommon table.book th,.jp-RenderedHTMLCommon table.book td{text-align:left}
+.jp-RenderedHTMLCommon table.book .num{text-align:right}
+.jp-RenderedHTMLCommon .unit{display:block;font-weight:normal;opacity:.7}
+.jp-RenderedHTMLCommon .table-title{font-weight:600;margin:.5em 0}
+</style>"""
+
+
+class _Html:
+    """An output with an HTML face and a plain one."""
+
+    def __init__(self, markup: str, plain: str) -> None:
+        self._markup, self._plain = markup, plain
+
+    def _repr_html_(self) -> str:
+        return self._markup
+
+    def __repr__(self) -> str:
+        return self._plain
+
+
+class Markdown:
+    """A Markdown output; JupyterLab and the book both draw it as prose."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def _repr_markdown_(self) -> str:
+        return self._text.replace("$", r"\$")
+
+    def __repr__(self) -> str:
+        return self._text
+
+
+def enable() -> _Html:
+    """Draw charts as bare Vega-Lite specs, and style boxes and tables in JupyterLab."""
+    import altair as alt
+
+    def bare(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
+        return {
+            MIME: spec,
+            "text/plain": f"<Vega-Lite chart: {spec.get('description', 'no description')}>",
+        }
+
+    alt.renderers.register("costlib", bare)
+    alt.renderers.enable("costlib")
+    return _Html(LAB_STYLE, "charts and boxes are ready")
+
+
+def prose(template: str, **values: Any) -> str:
+    """Fill a template as `str.format` does; a value that is missing, infinite or NaN is refused.
+
+    >>> prose("{n:,.0f} users pay ${usd:.2f}", n=1950.0, usd=0.0102)
+    '1,950 users pay $0.01'
+    """
+    for name, value in values.items():
+        if isinstance(value, float | np.floating) and not np.isfinite(value):
+            raise ValueError(f"{name} is {value}; say in words what that means")
+    return template.format_map(values)
+
+
+def say(template: str, **values: Any) -> Markdown:
+    """Markdown with computed numbers: `say("{users:,.0f} users", users=...)`.
+
+    Every `$` is a price, never mathematics.
+    """
+    return Markdown(prose(template, **values))
+
+
+class Box(_Html):
+    """A titled box of the book."""
+
+
+KINDS: Final = {
+    "answer": "In short",
+    "source": "The source says",
+    "assumption": "Assumed, and not said by the source",
+    "ours": "We compute",
+    "leaves-out": "Not in this model",
+}
+
+
+def box(kind: str, lines: str | Sequence[str], title: str | None = None, **values: Any) -> Box:
+    """A box of one of the book's kinds; a sequence of lines becomes a list.
+
+    Lines are templates as in `say`; `**bold**` and `[words](address)` are understood.
+    """
+    if kind not in KINDS:
+        raise ValueError(f"kind must be one of {', '.join(KINDS)}, got {kind!r}")
+    heading = title or KINDS[kind]
+    texts = [prose(line, **values) for line in ([lines] if isinstance(lines, str) else lines)]
+    if isinstance(lines, str):
+        body = f"<p>{_inline(texts[0])}</p>"
+    else:
+        tag = "ol" if kind == "answer" else "ul"
+        body = f"<{tag}>{''.join(f'<li>{_inline(text)}</li>' for text in texts)}</{tag}>"
+    markup = (
+        f'<div class="admonition {kind} {NO_MATH}"><p class="admonition-title">'
+        f"{html.escape(heading)}</p>{body}</div>"
+    )
+    return Box(markup, "\n".join([heading, *texts]))
+
+
+def answer(*lines: str, **values: Any) -> Box:
+    """The answer of a chapter in three lines, each opening with its number in bold."""
+    if len(lines) != 3 or not all(line.startswith("**") for line in lines):
+        raise ValueError("an answer has three lines, each opening with its number in **bold**")
+    return box("answer", lines, **values)
+
+
+def fold(question: str, solution: str, **values: Any) -> Box:
+    """An exercise whose answer folds open."""
+    asked, solved = prose(question, **values), prose(solution, **values)
+    markup = (
+        f'<div class="exercise {NO_MATH}"><p>{_inline(asked)}</p>'
+        f"<details><summary>Answer</summary><p>{_inline(solved)}</p></details></div>"
+    )
+    return Box(markup, f"{asked}\nAnswer: {solved}")
+
+
+class Chip(str):
+    """A verdict: the word, with a shape on the page."""
+
+    __slots__ = ()
+
+
+def chip(verdict: str) -> Chip:
+    """A verdict as a table cell; the word must be one of the ledger's."""
+    if verdict not in VERDICT:
+        raise ValueError(f"verdict must be one of {', '.join(VERDICT)}, got {verdict!r}")
+    return Chip(verdict)
+
+
+class Table(_Html):
+    """A table of the book: text left, numbers right, units under the headers.
+
+    Parameters
+    ----------
+    rows
+        A frame with one column per entry of `columns`; cells are texts, chips or numbers.
+    columns
+        Column name: (header, unit, format of numbers). Without a format the column is text.
+    title
+        What the table shows.
+    """
+
+    def __init__(
+        self,
+        rows: pd.DataFrame,
+        columns: Mapping[str, tuple[str, str] | tuple[str, str, str]],
+        title: str,
+    ) -> None:
+        if missing := [name for name in columns if name not in rows]:
+            raise ValueError(f"the frame lacks the column {', '.join(missing)}")
+        kinds = ["num" if len(column) == 3 else "text" for column in columns.values()]
+        head = "".join(
+            f'<th scope="col" class="{kind}">{html.escape(column[0])}'
+            + (f'<span class="unit">{html.escape(column[1])}</span>' if column[1] else "")
+            + "</th>"
+            for kind, column in zip(kinds, columns.values(), strict=True)
+        )
+        cells = [
+            [
+                _cell(value, column[2] if len(column) == 3 else "")
+                for value, column in zip(record, columns.values(), strict=True)
+            ]
+            for record in rows[list(columns)].itertuples(index=False, name=None)
+        ]
+        body = "".join(
+            "<tr>"
+            + "".join(
+                f'<th scope="row" class="{kind}">{shown}</th>'
+                if position == 0
+                else f'<td class="{kind}">{shown}</td>'
+                for position, (kind, (shown, _)) in enumerate(zip(kinds, record, strict=True))
+            )
+            + "</tr>"
+            for record in cells
+        )
+        label = f"table-{hashlib.sha256(title.encode()).hexdigest()[:8]}"
+        markup = (
+            f'<p class="table-title" id="{label}">{html.escape(title)}</p>'
+            f'<div class="table-scroll {NO_MATH}" tabindex="0" role="region" '
+            f'aria-labelledby="{label}"><table class="book" aria-labelledby="{label}">'
+            f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+        )
+        lines = [" | ".join(plain for _, plain in record) for record in cells]
+        super().__init__(markup, "\n".join([title, *lines]))
+
+
+def _cell(value: Any, number_format: str) -> tuple[str, str]:
+    """One cell as HTML and as text."""
+    if isinstance(value, Chip):
+        shape = VERDICT[value][1]
+        return f'<span class="verdict {shape}">{value}</span>', str(value)
+    if isinstance(value, str) or not number_format:
+        text = "—" if value is None or value != value else str(value)
+        return _inline(text), text
+    if value is None or not np.isfinite(value):
+        return "—", "—"
+    text = format(value, number_format)
+    return html.escape(text), text
+
+
+def _inline(text: str) -> str:
+    """Escape a line, then read `**bold**`, `[words](address)` and prices."""
+    safe = html.escape(text, quote=False)
+    safe = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", safe)
+    return re.sub(r"\[([^]]+)\]\(([^)\s]+)\)", r'<a href="\2">\1</a>', safe)
+
+
+# --- the book's side ------------------------------------------------------------------------
+
+
+class ChartRenderer:
+    """MyST-NB plugin: a Vega-Lite output becomes a figure that needs no script to be seen."""
+
+    mime_priority_overrides: Iterable[tuple[str, str, int]] = [("html", MIME, 5)]
+
+    @staticmethod
+    def handle_mime(renderer: Any, data: Any, inline: bool) -> list[Any] | None:
+        """Return the figure's node, or None for what is not ours."""
+        from docutils import nodes
+
+        if inline or data.mime_type != MIME:
+            return None
+        spec = data.content if isinstance(data.content, dict) else json.loads(data.content)
+        live = any("bind" in parameter for parameter in spec.get("params", []))
+        if live:
+            renderer.add_js_file("charts", "charts.js", {"defer": "defer"})
+        return [nodes.raw(text=figure(spec, live=live), format="html")]
+
+
+def figure(spec: Mapping[str, Any], *, live: bool) -> str:
+    """A chart as HTML: title and note as text, a wide and a phone drawing, the spec if live."""
+    bare = dict(spec)
+    title = bare.pop("title", {})
+    heading, subtitle = (
+        (title, "") if isinstance(title, str) else (title.get("text"), title.get("subtitle", ""))
+    )
+    text = json.dumps(bare, sort_keys=True, separators=(",", ":"))
+    label = f"chart-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
+    note = spec.get("usermeta", {}).get("note", "")
+    parts = [
+        f'<figure class="chart" id="{label}" aria-labelledby="{label}-t"><figcaption>',
+        f'<p class="chart-title" id="{label}-t">{html.escape(str(heading))}</p>',
+        f'<p class="chart-sub">{html.escape(str(subtitle))}</p></figcaption>',
+        f'<p class="sr-only">{html.escape(str(spec.get("description", "")))}</p>',
+        f'<div class="view">{_drawing(bare, WIDE_PIXELS)}{_drawing(bare, PHONE_PIXELS)}</div>',
+    ]
+    if live:
+        safe = text.replace("</", r"<\/")
+        parts.append(f'<script type="application/vnd.vegalite+json">{safe}</script>')
+    if note:
+        parts.append(f'<p class="chart-note">{html.escape(note)}</p>')
+    return "".join([*parts, "</figure>"])
+
+
+def _drawing(spec: Mapping[str, Any], width: int) -> str:
+    import vl_convert
+
+    sized = json.loads(json.dumps(spec)) | {"width": width}
+    if width == PHONE_PIXELS:
+        sized["height"] = min(PHONE_HEIGHT, int(sized.get("height", PHONE_HEIGHT)))
+    svg = vl_convert.vegalite_to_svg(sized)
+    # The figure carries the description; a tenth of a pixel is enough. Text is never touched.
+    svg = re.sub(r' (aria-(label|roledescription|hidden)|role)="[^"]*"', "", svg)
+    svg = re.sub(
+        r'( (?:d|transform|x|y|x1|x2|y1|y2|width|height)=")([^"]*)"',
+        lambda match: match[1] + re.sub(r"(\d\.\d)\d+", r"\1", match[2]) + '"',
+        svg,
+    )
+    kind = "phone" if width == PHONE_PIXELS else "wide"
+    return svg.replace("<svg ", f'<svg aria-hidden="true" focusable="false" class="{kind}" ', 1)

@@ -1,0 +1,289 @@
+"""The ledger: what sources claim, recomputed from its inputs, with a verdict.
+
+A row of `data/claims.csv` names a public function of costlib and its inputs as JSON. An input is
+a number, a list of numbers, `{"module.function": {inputs}}` for the output of another function,
+or `{"accelerator.H100.tdp_w": null}` for a fact of the catalog. The value that the source prints
+is never among them.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import math
+import re
+from collections.abc import Collection, Mapping
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from costlib import catalog, units
+from costlib.catalog import TableError, UnknownNameError, data_path
+
+__all__ = [
+    "COLUMNS",
+    "UNITS",
+    "VERDICTS",
+    "compare",
+    "ledger",
+    "product",
+    "quotient",
+    "recomputed",
+    "reduction",
+    "rounds_to",
+    "total",
+]
+
+COLUMNS: Final = (
+    "id",
+    "topic",
+    "statement",
+    "printed",
+    "unit",
+    "function",
+    "inputs",
+    "verdict",
+    "because",
+    "anchor",
+    "source",
+    "as_of",
+)
+VERDICTS: Final = ("reproduces", "reproduces if", "contradicted", "fails", "not checkable")
+
+# unit in which a source prints: base units that it stands for
+UNITS: Final[Mapping[str, float]] = {
+    "": 1.0,
+    "users": 1.0,
+    "GPUs": 1.0,
+    "times": 1.0,
+    "%": 0.01,
+    "MB": units.MB,
+    "GB": units.GB,
+    "KiB/token": units.KIB,
+    "us": 1e-6,
+    "ms": 1e-3,
+    "s": 1.0,
+    "tokens": 1.0,
+    "tokens/s": 1.0,
+    "TFLOP/s": units.TFLOP,
+    "FLOP/byte": 1.0,
+    "USD": 1.0,
+    "USD/Mtok": 1.0,
+}
+
+MODULES: Final = ("kv", "roofline", "serving", "pricing", "claims")
+FACTS: Final = ("accelerator", "api_price")
+
+
+def quotient(*, of: float, over: float) -> float:
+    """One value over another: the ratio that a source prints."""
+    return float(of) / float(over)
+
+
+def product(*, of: float, by: float) -> float:
+    """One value times another."""
+    return float(of) * float(by)
+
+
+def total(*, parts: Collection[float]) -> float:
+    """Sum of values."""
+    return float(sum(parts))
+
+
+def reduction(*, part: float, whole: float) -> float:
+    """Share of the whole that is saved when a part of it remains."""
+    return 1 - float(part) / float(whole)
+
+
+def recomputed(function: str, inputs: str) -> float:
+    """Value of a row: the named function applied to its inputs.
+
+    Raises
+    ------
+    ValueError
+        If the JSON, the function or an argument does not fit; the message says which.
+
+    Examples
+    --------
+    >>> recomputed("serving.n_users", '{"pool_bytes": 39e9, "sequence_bytes": 2e7}')
+    1950.0
+    """
+    try:
+        arguments = json.loads(inputs)
+    except json.JSONDecodeError as why:
+        raise ValueError(f"inputs are not JSON: {why}") from None
+    return float(_called(function, arguments))
+
+
+def _called(name: str, arguments: Any) -> Any:
+    module, _, function = name.partition(".")
+    if module in FACTS:
+        return _fact(module, function)
+    target = None
+    if module in MODULES:
+        target = getattr(importlib.import_module(f"costlib.{module}"), function, None)
+    if not callable(target):
+        raise ValueError(f"{name!r} is no public function of costlib")
+    if not isinstance(arguments, dict):
+        raise ValueError(f"{name} takes its inputs by name, got {arguments!r}")
+    values = {key: _valued(value) for key, value in arguments.items()}
+    try:
+        return target(**values)
+    except TypeError as why:
+        raise ValueError(f"{name}: {why}") from None
+
+
+def _fact(table: str, path: str) -> Any:
+    name, _, field = path.partition(".")
+    value = getattr(catalog, table)(name)
+    for part in field.split("."):
+        value = value[part] if isinstance(value, Mapping) else getattr(value, part)
+    return value
+
+
+def _valued(value: Any) -> Any:
+    if isinstance(value, dict):
+        ((name, arguments),) = value.items()
+        return _called(name, arguments)
+    if isinstance(value, list):
+        return [_valued(each) for each in value]
+    return value
+
+
+def rounds_to(value: float, printed: str) -> bool:
+    """Whether a value, rounded to the digits that a source prints, is what it prints.
+
+    A word is never met.
+
+    >>> rounds_to(19.8413, "19.84"), rounds_to(59.0, "58"), rounds_to(2473, "2.5e3")
+    (True, False, True)
+    >>> rounds_to(0.098, "negligible")
+    False
+    """
+    if not _is_number(printed):
+        return False
+    number = Decimal(printed)
+    half = Decimal(1).scaleb(int(number.as_tuple().exponent)) / 2
+    return math.isfinite(value) and abs(Decimal(value) - number) <= half * Decimal("1.000001")
+
+
+@functools.cache
+def ledger(path: Path | None = None) -> pd.DataFrame:
+    """Every row of the ledger, checked for form; the values are computed by `compare`.
+
+    Raises
+    ------
+    TableError
+        If a row is incomplete or holds an unknown word; the message names line and column.
+    """
+    path = path or data_path("claims.csv")
+    table = catalog.frame("claims.csv", path)
+    if missing := [column for column in COLUMNS if column not in table]:
+        raise TableError(f"{path}: lacks the column {', '.join(missing)}")
+    for line, row in enumerate(table.to_dict("records"), start=2):
+        if wrong := _wrong(row):
+            column, expected = wrong
+            raise TableError(
+                f"{path}, line {line} ({row['id'] or 'no id'}), column {column}: "
+                f"expected {expected}, got {row[column]!r}"
+            )
+    if table["id"].duplicated().any():
+        twice = table.loc[table["id"].duplicated(), "id"].iloc[0]
+        raise TableError(f"{path}: the id {twice!r} stands there twice")
+    return table[list(COLUMNS)]
+
+
+def _wrong(row: Mapping[str, str]) -> tuple[str, str] | None:
+    """First column of a row that breaks the schema, and what was expected."""
+    checkable = row["verdict"] != "not checkable"
+    rules = {
+        "id": (re.fullmatch(r"[a-z0-9-]+", row["id"]), "an id of a-z, 0-9 and dashes"),
+        "topic": (row["topic"], "a topic"),
+        "statement": (row["statement"], "the claim in our words"),
+        "printed": (not checkable or row["printed"], "the number or word that the source prints"),
+        "unit": (row["unit"] in UNITS, f"one of {', '.join(filter(None, UNITS))}, or nothing"),
+        "function": (bool(row["function"]) == checkable, "a function, where it is checkable"),
+        "inputs": (bool(row["inputs"]) == checkable, "inputs, where it is checkable"),
+        "verdict": (row["verdict"] in VERDICTS, f"one of {', '.join(VERDICTS)}"),
+        "because": (row["verdict"] == "reproduces" or row["because"], "the assumption or reason"),
+        "source": (row["source"], "a key of the bibliography"),
+        "as_of": (re.fullmatch(r"20\d\d(-\d\d){0,2}", row["as_of"]), "a date"),
+    }
+    return next(((column, rule[1]) for column, rule in rules.items() if not rule[0]), None)
+
+
+def _is_number(text: str) -> bool:
+    return re.fullmatch(r"-?\d+(\.\d+)?(e\d+)?", text) is not None
+
+
+def compare(ids: Collection[str] | None = None, *, topic: str | None = None) -> pd.DataFrame:
+    """Source against recomputation, row by row, ready for a table.
+
+    Parameters
+    ----------
+    ids
+        Rows in this order; all rows of `topic` by default.
+    topic
+        A topic of the ledger.
+
+    Returns
+    -------
+        id, statement, printed and ours (with one digit more) as texts in the source's unit,
+        unit, value (a number in that unit, NaN where not checkable), verdict and because.
+
+    Raises
+    ------
+    UnknownNameError
+        If an id or the topic is not in the ledger.
+    """
+    table = ledger().set_index("id", drop=False)
+    if ids is not None:
+        if stray := [wanted for wanted in ids if wanted not in table.index]:
+            raise UnknownNameError(f"no claim {stray[0]!r} in the ledger")
+        table = table.loc[list(ids)]
+    if topic is not None:
+        table = table[table["topic"] == topic]
+        if table.empty:
+            known = ", ".join(sorted(set(ledger()["topic"])))
+            raise UnknownNameError(f"no claims on {topic!r}; the ledger has {known}")
+    values = [
+        recomputed(row["function"], row["inputs"]) / UNITS[row["unit"]]
+        if row["function"]
+        else np.nan
+        for row in table.to_dict("records")
+    ]
+    shown = [
+        _one_digit_more(value, printed)
+        for value, printed in zip(values, table["printed"], strict=True)
+    ]
+    return pd.DataFrame(
+        {
+            "id": table["id"],
+            "statement": table["statement"],
+            "printed": [_plain(printed) for printed in table["printed"]],
+            "ours": shown,
+            "unit": table["unit"],
+            "value": values,
+            "verdict": table["verdict"],
+            "because": table["because"],
+        }
+    ).reset_index(drop=True)
+
+
+def _plain(printed: str) -> str:
+    return f"{Decimal(printed):,f}" if _is_number(printed) else printed or "—"
+
+
+def _one_digit_more(value: float, printed: str) -> str:
+    """Ours with one decimal more than the source prints; whole numbers of things stay whole."""
+    if math.isnan(value):
+        return "—"
+    if not _is_number(printed) or abs(value) < float(printed) / 100:
+        return f"{value:.3g}"
+    exponent = int(Decimal(printed).as_tuple().exponent)
+    whole = exponent >= 0 and float(value).is_integer()
+    return f"{value:,.{0 if whole else max(1 - exponent, 0)}f}"

@@ -1,0 +1,171 @@
+"""`costlib`: the library's facts and the cliff, from a shell.
+
+    costlib models [NAME]         the models, or one with its memory per token
+    costlib accelerators [NAME]   the accelerators, or one with its ridge points
+    costlib cliff MODEL ACCELERATOR --rent 2.5 [--gpus 8] [--weight-bits 8] [--cache-bits 8]
+    costlib claims [TOPIC]        what sources say and what we get
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+
+from costlib import catalog, claims, kv, roofline, serving, units
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; a user's mistake ends in one line on standard error and exit code 2."""
+    parser = argparse.ArgumentParser(prog="costlib", description="What a token costs.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name in ("models", "accelerators"):
+        listing = commands.add_parser(name, help=f"list the {name}, or show one")
+        listing.add_argument("name", nargs="?")
+    cliff = commands.add_parser("cliff", help="users and cost over context, speed of light")
+    cliff.add_argument("model")
+    cliff.add_argument("accelerator")
+    cliff.add_argument("--rent", type=float, required=True, help="USD per accelerator and hour")
+    cliff.add_argument("--gpus", type=int, default=1, help="accelerators that share the weights")
+    cliff.add_argument("--weight-bits", type=float, help="bits per weight; as released by default")
+    cliff.add_argument("--cache-bits", type=float, default=16, help="bits per cached value")
+    cliff.add_argument("--format", default="bf16", help="of the activations: bf16, fp8, fp4")
+    cliff.add_argument("--reserve-gb", type=float, default=6, help="kept free on each accelerator")
+    cliff.add_argument(
+        "--context", type=float, nargs="+", default=[4e3, 8e3, 16e3, 32e3, 64e3, 128e3]
+    )
+    ledger = commands.add_parser("claims", help="the ledger, recomputed")
+    ledger.add_argument("topic", nargs="?")
+    chosen = parser.parse_args(arguments)
+    try:
+        print(_text(chosen))
+    except (LookupError, ValueError) as why:
+        print(f"costlib {chosen.command}: {why}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def _text(chosen: argparse.Namespace) -> str:
+    if chosen.command == "models":
+        return _models(chosen.name)
+    if chosen.command == "accelerators":
+        return _accelerators(chosen.name)
+    if chosen.command == "cliff":
+        return _cliff(chosen).to_string(index=False)
+    found = claims.compare(topic=chosen.topic)
+    shown = found[["id", "statement", "printed", "ours", "unit", "verdict", "because"]]
+    return shown.to_string(index=False)
+
+
+def _models(name: str | None) -> str:
+    chosen = [catalog.model(name)] if name else list(catalog.models().values())
+    table = pd.DataFrame(
+        {
+            "model": [model.name for model in chosen],
+            "params_b": [_params(model) / 1e9 for model in chosen],
+            "kv_kib_per_token_bf16": [
+                _bytes_per_token(model, bytes_per_value=2) / units.KIB for model in chosen
+            ],
+            "state_mb_fp32": [
+                float(
+                    kv.sequence_bytes(0, **catalog.cache_layers(model), bytes_per_value=2)
+                )
+                / units.MB
+                for model in chosen
+            ],
+            "source": [model.source for model in chosen],
+        }
+    ).round(2)
+    return _facts(chosen[0], table) if name else table.to_string(index=False)
+
+
+def _accelerators(name: str | None) -> str:
+    chosen = [catalog.accelerator(name)] if name else list(catalog.accelerators().values())
+    table = pd.DataFrame(
+        {
+            "accelerator": [device.name for device in chosen],
+            "memory_gb": [device.memory_bytes / units.GB for device in chosen],
+            "tb_per_s": [device.memory_bytes_per_s / units.TB for device in chosen],
+            **{
+                f"ridge_{name}_flop_per_byte": [
+                    device.peak_flop_per_s[name] / device.memory_bytes_per_s for device in chosen
+                ]
+                for name in ("bf16", "fp8", "fp4")
+            },
+            "source": [device.source for device in chosen],
+        }
+    ).round(2)
+    return _facts(chosen[0], table) if name else table.to_string(index=False)
+
+
+def _facts(record: catalog.Model | catalog.Accelerator, table: pd.DataFrame) -> str:
+    """One record, a field to a line, with what the table computes of it."""
+    fields = {name: value for name, value in asdict(record).items() if name != "layers"}
+    fields |= table.iloc[0].to_dict()
+    width = max(map(len, fields))
+    return "\n".join(f"{name:<{width}}  {value}" for name, value in fields.items())
+
+
+def _params(model: catalog.Model, *, active: bool = False) -> float:
+    count = roofline.active_params if active else roofline.total_params
+    return float(
+        count(
+            **catalog.weight_layers(model, active=active), embedding_params=model.embedding_params
+        )
+    )
+
+
+def _bytes_per_token(model: catalog.Model, *, bytes_per_value: float) -> float:
+    """Growth per token while every window still fills."""
+    cache = catalog.cache_layers(model)
+    grown = {key: cache[key] for key in ("n_layers", "n_kv_heads", "cached_dim")}
+    return float(np.sum(kv.bytes_per_token(**grown, bytes_per_value=bytes_per_value)))
+
+
+def _cliff(chosen: argparse.Namespace) -> pd.DataFrame:
+    model, device = catalog.model(chosen.model), catalog.accelerator(chosen.accelerator)
+    peak = device.peak_flop_per_s.get(chosen.format, np.nan)
+    if not peak > 0:
+        has = ", ".join(name for name, rate in device.peak_flop_per_s.items() if rate > 0)
+        raise ValueError(f"format: {device.name} has no {chosen.format} peak; it has {has}")
+    context = np.asarray(chosen.context, dtype=np.float64)
+    bits = chosen.weight_bits or model.native_bits
+    weights = roofline.weight_bytes(n_params=_params(model), weight_bits=bits)
+    cache, width = catalog.cache_layers(model), chosen.cache_bits / units.BITS_PER_BYTE
+    each = kv.sequence_bytes(context, **cache, bytes_per_value=width)
+    state = kv.sequence_bytes(0, **cache, bytes_per_value=width)
+    pool = serving.pool_bytes(
+        memory_bytes=device.memory_bytes,
+        weight_bytes=weights,
+        reserved_bytes=chosen.reserve_gb * units.GB,
+        n_accelerators=chosen.gpus,
+    )
+    users = serving.n_users(pool_bytes=pool, sequence_bytes=each)
+    cost = serving.token_usd_per_mtok(
+        n_users=users,
+        weight_bytes=weights,
+        traffic_bytes=kv.traffic_bytes(sequence_bytes=each, state_bytes=state),
+        token_flop=roofline.token_flop(
+            active_params=_params(model, active=True),
+            attention_flop=roofline.attention_flop(context, **catalog.attention_layers(model)),
+            state_flop=roofline.state_flop(**catalog.state_layers(model)),
+        ),
+        memory_bytes_per_s=device.memory_bytes_per_s,
+        peak_flop_per_s=peak,
+        rent_usd_per_h=chosen.rent,
+        n_accelerators=chosen.gpus,
+    )
+    return pd.DataFrame(
+        {
+            "context_tokens": context.astype(int),
+            "gb_per_user": np.asarray(each) / units.GB,
+            "users": np.asarray(users),
+            "usd_per_mtok": np.asarray(cost),
+        }
+    ).round(4)

@@ -1,0 +1,70 @@
+"""List prices of model APIs: what a request costs the buyer."""
+
+from __future__ import annotations
+
+from numpy.typing import ArrayLike
+
+from costlib._checks import Floats, fraction, non_negative
+from costlib.units import TOKENS_PER_MTOK
+
+__all__ = ["request_usd"]
+
+
+def request_usd(
+    *,
+    input_tokens: ArrayLike,
+    output_tokens: ArrayLike,
+    input_usd_per_mtok: ArrayLike,
+    output_usd_per_mtok: ArrayLike,
+    cached_input_usd_per_mtok: ArrayLike = 0,
+    hit_fraction: ArrayLike = 0,
+) -> Floats:
+    r"""Bill of one request at list: fresh input, cached input and output, each at its price.
+
+    Parameters
+    ----------
+    input_tokens
+        Prompt, cached part included. [tokens]
+    output_tokens
+        Answer. [tokens]
+    input_usd_per_mtok
+        Price of fresh input. [USD/Mtok]
+    output_usd_per_mtok
+        Price of output. [USD/Mtok]
+    cached_input_usd_per_mtok
+        Price of input read from the vendor's cache. [USD/Mtok]
+    hit_fraction
+        Share of the prompt read from the cache. [-]
+
+    Returns
+    -------
+        Bill; the surcharge for writing the cache is left out. [USD]
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range.
+
+    Notes
+    -----
+    Source: genaiprices2026 for the prices; definition.
+
+    Examples
+    --------
+    128K in and 1K out at $3/$15, without a hit and read wholly from the cache at $0.30:
+
+    >>> sonnet = {"input_usd_per_mtok": 3, "output_usd_per_mtok": 15}
+    >>> request_usd(
+    ...     input_tokens=128e3, output_tokens=1e3, cached_input_usd_per_mtok=0.30,
+    ...     hit_fraction=[0, 1], **sonnet,
+    ... ).round(4)
+    array([0.399 , 0.0534])
+    """
+    hit = fraction("hit_fraction", hit_fraction)
+    fresh = (1 - hit) * non_negative("input_usd_per_mtok", input_usd_per_mtok)
+    cached = hit * non_negative("cached_input_usd_per_mtok", cached_input_usd_per_mtok)
+    prompt = non_negative("input_tokens", input_tokens) * (fresh + cached)
+    answer = non_negative("output_tokens", output_tokens) * non_negative(
+        "output_usd_per_mtok", output_usd_per_mtok
+    )
+    return (prompt + answer) / TOKENS_PER_MTOK

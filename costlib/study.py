@@ -1,0 +1,547 @@
+"""Scenarios as tidy frames: sweeps, one-at-a-time ranges, flip points, and the 70B comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+from scipy.optimize import brentq
+
+from costlib import catalog, kv, pricing, roofline, serving
+from costlib.units import BITS_PER_BYTE, TOKENS_PER_MTOK
+
+__all__ = [
+    "Rig",
+    "architecture_costs",
+    "cliff_ratio",
+    "decision_map",
+    "flip_point",
+    "never_cheapest",
+    "one_at_a_time",
+    "request_break_even",
+    "request_costs",
+    "rig_costs",
+    "sweep",
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rig:
+    """Accelerators, the weights on them, and their rent: where a comparison takes place."""
+
+    memory_bytes: float
+    memory_bytes_per_s: float
+    peak_flop_per_s: float
+    rent_usd_per_h: float
+    reserved_bytes: float
+    weight_bits: float
+    cache_bits: float
+    n_accelerators: int = 1
+
+
+def sweep(formula: Callable[..., Any], **axes: ArrayLike) -> pd.DataFrame:
+    """Evaluate a formula on the product of its axes, in one vectorised call.
+
+    Parameters
+    ----------
+    formula
+        A function of arrays.
+    axes
+        Values of each parameter; a scalar is a fixed one.
+
+    Returns
+    -------
+        One row per combination: the swept parameters and `result`.
+
+    Examples
+    --------
+    >>> sweep(kv.kept_tokens, context_tokens=[10, 20], window_tokens=[5, 15]).result.tolist()
+    [5.0, 10.0, 5.0, 15.0]
+    """
+    swept = {name: np.asarray(values) for name, values in axes.items() if np.ndim(values)}
+    fixed = {name: value for name, value in axes.items() if name not in swept}
+    grid = np.meshgrid(*swept.values(), indexing="ij")
+    points = {name: values.ravel() for name, values in zip(swept, grid, strict=True)}
+    result = np.broadcast_to(formula(**points, **fixed), next(iter(points.values())).shape)
+    return pd.DataFrame({**points, "result": result})
+
+
+def one_at_a_time(
+    formula: Callable[..., Any],
+    base: Mapping[str, Any],
+    ranges: Mapping[str, tuple[float, float]],
+) -> pd.DataFrame:
+    """Move each parameter alone over its range, the others at their base.
+
+    Parameters
+    ----------
+    formula
+        A function of numbers.
+    base
+        Every argument of the formula.
+    ranges
+        Parameter: (low, high).
+
+    Returns
+    -------
+        Per parameter its values, the results there and at the base, widest swing first.
+
+    Raises
+    ------
+    ValueError
+        If a range names a parameter that the base lacks.
+
+    Examples
+    --------
+    >>> table = one_at_a_time(
+    ...     serving.usd_per_mtok, {"rent_usd_per_h": 2.5, "tokens_per_s": 2065},
+    ...     {"rent_usd_per_h": (1.25, 5), "tokens_per_s": (35, 2065)},
+    ... )
+    >>> table.parameter.tolist()
+    ['tokens_per_s', 'rent_usd_per_h']
+    """
+    if stray := sorted(set(ranges) - set(base)):
+        raise ValueError(f"{stray[0]} has a range but no base value")
+    centre = float(formula(**base))
+    rows = [
+        {
+            "parameter": name,
+            "low": low,
+            "high": high,
+            "result_low": float(formula(**{**base, name: low})),
+            "result_high": float(formula(**{**base, name: high})),
+            "result_base": centre,
+        }
+        for name, (low, high) in ranges.items()
+    ]
+    table = pd.DataFrame(rows)
+    swing = (table["result_high"] - table["result_low"]).abs()
+    return table.loc[swing.sort_values(ascending=False, kind="stable").index].reset_index(drop=True)
+
+
+def flip_point(
+    formula: Callable[[float], Any], *, low: float, high: float, target: float = 0.0
+) -> float:
+    """Value of a parameter at which a formula passes a target, a jump included.
+
+    Parameters
+    ----------
+    formula
+        A function of one number.
+    low, high
+        Ends between which the flip is looked for.
+    target
+        Result at which the answer flips.
+
+    Raises
+    ------
+    ValueError
+        If the formula lies on one side of the target at both ends.
+
+    Examples
+    --------
+    The second user no longer fits above 119,019 tokens:
+
+    >>> pool, per_token = 39e9, 163_840
+    >>> round(flip_point(lambda n: np.floor(pool / (per_token * n)), low=1e4, high=2e5, target=1.5))
+    119019
+    """
+
+    def distance(value: float) -> float:
+        return float(np.clip(float(formula(value)) - target, -1e300, 1e300))
+
+    ends = distance(low), distance(high)
+    if ends[0] * ends[1] > 0:
+        raise ValueError(
+            f"no flip between {low:g} and {high:g}: the result goes from "
+            f"{ends[0] + target:g} to {ends[1] + target:g} and never meets {target:g}"
+        )
+    return float(brentq(distance, low, high, xtol=1e-12 * max(abs(low), abs(high)), rtol=1e-12))
+
+
+def cliff_ratio(*, short_tokens: float, long_tokens: float, **serving_arguments: Any) -> float:
+    """Cost of output at a long context over that at a short one, by the roofline at capacity.
+
+    Parameters
+    ----------
+    short_tokens, long_tokens
+        The two contexts. [tokens]
+    serving_arguments
+        Arguments of `serving.capacity_usd_per_mtok`.
+
+    Returns
+    -------
+        The ratio; infinite where nobody fits at the long context.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range.
+    """
+    ends = serving.capacity_usd_per_mtok(
+        np.array([short_tokens, long_tokens], dtype=np.float64), **serving_arguments
+    )
+    short, long = np.asarray(ends, dtype=np.float64)
+    return float(long / short) if np.isfinite(short) else np.inf
+
+
+# --- one 70B model, several ways to remember ---------------------------------------------------
+
+
+def _decode(
+    architecture: catalog.Architecture, context_tokens: ArrayLike, rig: Rig
+) -> dict[str, np.ndarray[Any, Any]]:
+    """Memory, traffic and arithmetic of a user, and how many fit, over contexts."""
+    cache = catalog.cache_layers(architecture)
+    own_bits = architecture.cache_bits
+    bits = {
+        "bytes_per_value": (rig.cache_bits if np.isnan(own_bits) else own_bits) / BITS_PER_BYTE,
+        "bytes_per_state_value": architecture.state_bits / BITS_PER_BYTE,
+    }
+    weights = roofline.weight_bytes(n_params=architecture.n_params, weight_bits=rig.weight_bits)
+    memory = kv.sequence_bytes(context_tokens, **cache, **bits)
+    state = kv.sequence_bytes(0, **cache, **bits)
+    pool = serving.pool_bytes(
+        memory_bytes=rig.memory_bytes,
+        weight_bytes=weights,
+        reserved_bytes=rig.reserved_bytes,
+        n_accelerators=rig.n_accelerators,
+    )
+    flop = roofline.token_flop(
+        active_params=architecture.n_params,
+        attention_flop=roofline.attention_flop(
+            context_tokens, **catalog.attention_layers(architecture)
+        ),
+        state_flop=roofline.state_flop(**catalog.state_layers(architecture)),
+    )
+    return {
+        "sequence_bytes": np.asarray(memory),
+        "traffic_bytes": np.asarray(kv.traffic_bytes(sequence_bytes=memory, state_bytes=state)),
+        "token_flop": np.asarray(flop),
+        "n_users": np.asarray(serving.n_users(pool_bytes=pool, sequence_bytes=memory)),
+        "weight_bytes": np.asarray(weights),
+    }
+
+
+def architecture_costs(
+    context_tokens: Sequence[float],
+    rig: Rig,
+    *,
+    names: Iterable[str] | None = None,
+    user_tokens_per_s: float = 35.0,
+) -> pd.DataFrame:
+    """Users and cost of each architecture over contexts, at a fixed speed and by the roofline.
+
+    Parameters
+    ----------
+    context_tokens
+        Tokens that each user holds. [tokens]
+    rig
+        Accelerators, weights and rent.
+    names
+        Architectures of `data/architectures.csv`; all by default.
+    user_tokens_per_s
+        Speed that the fixed-speed cost gives to every user. [tokens/s]
+
+    Returns
+    -------
+        Rows (architecture, context_tokens) with sequence_bytes, n_users, step_s, bound,
+        flat_usd_per_mtok and usd_per_mtok; where nobody fits the costs are infinite.
+    """
+    context = np.asarray(context_tokens, dtype=np.float64)
+    devices = rig.n_accelerators
+    frames = []
+    for name in names or catalog.architectures():
+        user = _decode(catalog.architecture(name), context, rig)
+        moved = roofline.step_bytes(
+            n_users=user["n_users"],
+            weight_bytes=user["weight_bytes"],
+            traffic_bytes=user["traffic_bytes"],
+        )
+        worked = roofline.step_flop(n_users=user["n_users"], token_flop=user["token_flop"])
+        moving = roofline.transfer_s(
+            moved_bytes=moved, bytes_per_s=devices * rig.memory_bytes_per_s
+        )
+        computing = roofline.flop_s(flop=worked, peak_flop_per_s=devices * rig.peak_flop_per_s)
+        step = np.maximum(moving, computing)
+        rent = {"rent_usd_per_h": rig.rent_usd_per_h, "n_accelerators": devices}
+        frames.append(
+            pd.DataFrame(
+                {
+                    "architecture": name,
+                    "context_tokens": context,
+                    "sequence_bytes": np.broadcast_to(user["sequence_bytes"], context.shape),
+                    "n_users": np.broadcast_to(user["n_users"], context.shape),
+                    "step_s": np.broadcast_to(step, context.shape),
+                    "bound": np.where(moving >= computing, "memory", "compute"),
+                    "flat_usd_per_mtok": np.broadcast_to(
+                        serving.usd_per_mtok(
+                            tokens_per_s=user["n_users"] * user_tokens_per_s, **rent
+                        ),
+                        context.shape,
+                    ),
+                    "usd_per_mtok": np.broadcast_to(
+                        serving.usd_per_mtok(
+                            tokens_per_s=serving.tokens_per_s(n_users=user["n_users"], step_s=step),
+                            **rent,
+                        ),
+                        context.shape,
+                    ),
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def rig_costs(
+    rigs: Mapping[str, Rig],
+    *,
+    short_tokens: float,
+    long_tokens: float,
+    name: str = "full attention",
+) -> pd.DataFrame:
+    """Users and roofline cost of one architecture on several rigs, at two contexts.
+
+    Parameters
+    ----------
+    rigs
+        Rigs by name.
+    short_tokens, long_tokens
+        The two contexts. [tokens]
+    name
+        Architecture of `data/architectures.csv`.
+
+    Returns
+    -------
+        One row per rig: short_users, long_users, short_usd, long_usd and their ratio.
+    """
+    frames = [
+        architecture_costs([short_tokens, long_tokens], rig, names=[name]) for rig in rigs.values()
+    ]
+    users = np.array([frame["n_users"] for frame in frames])
+    cost = np.array([frame["usd_per_mtok"] for frame in frames])
+    return pd.DataFrame(
+        {
+            "rig": list(rigs),
+            "short_users": users[:, 0],
+            "long_users": users[:, 1],
+            "short_usd": cost[:, 0],
+            "long_usd": cost[:, 1],
+            "ratio": cost[:, 1] / cost[:, 0],
+        }
+    )
+
+
+def request_costs(
+    context_tokens: ArrayLike,
+    output_fraction: ArrayLike,
+    rig: Rig,
+    *,
+    compute_fraction: float,
+    names: Iterable[str] | None = None,
+) -> pd.DataFrame:
+    """Cost of one request of each architecture: its prefill alone, its decode among users.
+
+    A request fills its context with a prompt and an answer. It holds memory for all of it,
+    decodes at the mean of its lengths, and shares the step with every user that fits.
+
+    Parameters
+    ----------
+    context_tokens
+        Prompt plus answer. [tokens]
+    output_fraction
+        Share of the context that is the answer. [-]
+    rig
+        Accelerators, weights and rent.
+    compute_fraction
+        Share of the peak that prefill reaches. [-]
+    names
+        Architectures of `data/architectures.csv`; all by default.
+
+    Returns
+    -------
+        Rows (architecture, context_tokens, output_fraction) with n_users, prefill_usd,
+        decode_usd and usd.
+    """
+    context, share = np.broadcast_arrays(
+        np.asarray(context_tokens, dtype=np.float64), np.asarray(output_fraction, dtype=np.float64)
+    )
+    answer = context * share
+    prompt = context - answer
+    devices = rig.n_accelerators
+    speed = {
+        "memory_bytes_per_s": devices * rig.memory_bytes_per_s,
+        "peak_flop_per_s": devices * rig.peak_flop_per_s,
+    }
+    frames = []
+    for name in names or catalog.architectures():
+        architecture = catalog.architecture(name)
+        users = _decode(architecture, context, rig)["n_users"]
+        mean = _decode(architecture, prompt + answer / 2, rig)
+        reading = roofline.prefill_s(
+            prefill_flop=roofline.prefill_flop(
+                prompt,
+                active_params=architecture.n_params,
+                **catalog.prefill_layers(architecture),
+            ),
+            weight_bytes=mean["weight_bytes"],
+            compute_fraction=compute_fraction,
+            **speed,
+        )
+        step = roofline.step_s(
+            step_bytes=roofline.step_bytes(
+                n_users=users,
+                weight_bytes=mean["weight_bytes"],
+                traffic_bytes=mean["traffic_bytes"],
+            ),
+            step_flop=roofline.step_flop(n_users=users, token_flop=mean["token_flop"]),
+            **speed,
+        )
+        served = np.where(users > 0, users, 1.0)
+        writing = np.where(users > 0, answer * step / served, np.inf)
+        rent = {"rent_usd_per_h": rig.rent_usd_per_h, "n_accelerators": devices}
+        prefill_usd = np.where(users > 0, serving.rent_usd(held_s=reading, **rent), np.inf)
+        decode_usd = serving.rent_usd(held_s=writing, **rent)
+        frames.append(
+            pd.DataFrame(
+                {
+                    "architecture": name,
+                    "context_tokens": context.ravel(),
+                    "output_fraction": share.ravel(),
+                    "n_users": np.broadcast_to(users, context.shape).ravel(),
+                    "prefill_usd": np.broadcast_to(prefill_usd, context.shape).ravel(),
+                    "decode_usd": np.broadcast_to(decode_usd, context.shape).ravel(),
+                }
+            ).assign(usd=lambda rows: rows["prefill_usd"] + rows["decode_usd"])
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def request_break_even(
+    hit_fraction: ArrayLike,
+    rig: Rig,
+    price: catalog.ApiPrice,
+    *,
+    prompt_tokens: float,
+    answer_tokens: float,
+    compute_fraction: float,
+    name: str = "full attention",
+) -> pd.DataFrame:
+    """Busy share of an own rig at which its requests cost what the list price asks.
+
+    Parameters
+    ----------
+    hit_fraction
+        Share of the prompt that the vendor reads from its cache. [-]
+    rig
+        Accelerators, weights and rent.
+    price
+        List price of the vendor.
+    prompt_tokens, answer_tokens
+        One request. [tokens]
+    compute_fraction
+        Share of the peak that prefill reaches. [-]
+    name
+        Architecture that the rig serves.
+
+    Returns
+    -------
+        Rows (case, hit_fraction) with own_usd, api_usd and busy_fraction. The case "reuses"
+        finds the same prefix in its own cache, "recomputes" reads every prompt anew. Above 1
+        not even a rig that is never idle pays.
+    """
+    hit = np.asarray(hit_fraction, dtype=np.float64)
+    architecture = catalog.architecture(name)
+    user = _decode(architecture, prompt_tokens + answer_tokens / 2, rig)
+    devices = rig.n_accelerators
+    rent = {"rent_usd_per_h": rig.rent_usd_per_h, "n_accelerators": devices}
+    speed = {
+        "memory_bytes_per_s": rig.memory_bytes_per_s,
+        "peak_flop_per_s": rig.peak_flop_per_s,
+    }
+    decode_usd = (
+        serving.token_usd_per_mtok(
+            **{key: user[key] for key in ("n_users", "weight_bytes", "traffic_bytes", "token_flop")},
+            **speed,
+            **rent,
+        )
+        * answer_tokens
+        / TOKENS_PER_MTOK
+    )
+    api_usd = pricing.request_usd(
+        input_tokens=prompt_tokens,
+        output_tokens=answer_tokens,
+        input_usd_per_mtok=price.input_usd_per_mtok,
+        cached_input_usd_per_mtok=price.cached_input_usd_per_mtok,
+        output_usd_per_mtok=price.output_usd_per_mtok,
+        hit_fraction=hit,
+    )
+    frames = []
+    for case, reused in (("recomputes", 0 * hit), ("reuses", hit)):
+        flop = roofline.prefill_flop(
+            prompt_tokens,
+            active_params=architecture.n_params,
+            reused_tokens=reused * prompt_tokens,
+            **catalog.prefill_layers(architecture),
+        )
+        reading = roofline.flop_s(
+            flop=flop,
+            peak_flop_per_s=devices * rig.peak_flop_per_s,
+            compute_fraction=compute_fraction,
+        )
+        own_usd = serving.rent_usd(held_s=reading, **rent) + decode_usd
+        frames.append(
+            pd.DataFrame(
+                {
+                    "case": case,
+                    "hit_fraction": hit,
+                    "own_usd": own_usd,
+                    "api_usd": api_usd,
+                    "busy_fraction": own_usd / api_usd,
+                }
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def decision_map(costs: pd.DataFrame) -> pd.DataFrame:
+    """Cheapest architecture of every cell of `request_costs`, with and without exact recall.
+
+    Returns
+    -------
+        Rows (recall, context_tokens, output_fraction) with the cheapest architecture, its
+        usd, and `saving_fraction`, what it saves against full attention. Cells in which
+        nothing fits are left out.
+    """
+    exact = {name for name, found in catalog.architectures().items() if found.exact_recall}
+    cell = ["context_tokens", "output_fraction"]
+    full = costs[costs["architecture"] == "full attention"].set_index(cell)["usd"]
+    frames = []
+    for recall, rows in (
+        ("exact recall", costs[costs["architecture"].isin(exact)]),
+        ("any recall", costs),
+    ):
+        finite = rows[np.isfinite(rows["usd"])]
+        best = finite.loc[finite.groupby(cell)["usd"].idxmin()]
+        saving = 1 - best["usd"].to_numpy() / full.loc[pd.MultiIndex.from_frame(best[cell])]
+        frames.append(
+            best[["architecture", *cell, "usd"]].assign(
+                recall=recall, saving_fraction=saving.to_numpy()
+            )
+        )
+    return pd.concat(frames, ignore_index=True)
+
+
+def never_cheapest(cells: pd.DataFrame, recall: str) -> list[str]:
+    """Architectures that win no cell of a `decision_map`: branches that no tree needs."""
+    winners = set(cells.loc[cells["recall"] == recall, "architecture"])
+    allowed = (
+        name
+        for name, found in catalog.architectures().items()
+        if found.exact_recall or recall != "exact recall"
+    )
+    return [name for name in allowed if name not in winners]

@@ -1,0 +1,41 @@
+"""Unit conversions, spelled here and nowhere else.
+
+Base units in memory are bytes, FLOP, seconds, USD and tokens. A gigabyte is decimal, a
+gibibyte is binary; tokens count in thousands of 1,000.
+"""
+
+from typing import Final
+
+__all__ = [
+    "BITS_PER_BYTE",
+    "GB",
+    "GIB",
+    "KIB",
+    "MB",
+    "MIB",
+    "MS_PER_S",
+    "SECONDS_PER_HOUR",
+    "TB",
+    "TFLOP",
+    "TOKENS_PER_KTOK",
+    "TOKENS_PER_MTOK",
+    "US_PER_S",
+]
+
+BITS_PER_BYTE: Final = 8.0
+
+MB: Final = 1e6
+GB: Final = 1e9
+TB: Final = 1e12
+KIB: Final = 2.0**10
+MIB: Final = 2.0**20
+GIB: Final = 2.0**30
+
+TFLOP: Final = 1e12
+
+TOKENS_PER_KTOK: Final = 1e3
+TOKENS_PER_MTOK: Final = 1e6
+
+MS_PER_S: Final = 1e3
+US_PER_S: Final = 1e6
+SECONDS_PER_HOUR: Final = 3600.0

@@ -1,0 +1,78 @@
+"""Sliders in JupyterLab: the twin of a page's in-browser chart, computed in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from html import escape
+from typing import Any
+
+import ipywidgets
+import vl_convert
+
+from costlib.charts.controls import Control
+
+__all__ = ["sliders"]
+
+WIDTH_PIXELS = 660
+
+
+def sliders(controls: Sequence[Control], draw: Callable[..., Any]) -> ipywidgets.VBox:
+    """Widgets for the controls, and under them the chart that `draw` makes of their values.
+
+    Parameters
+    ----------
+    controls
+        What can be moved; each is one argument of `draw`, in base units.
+    draw
+        A function of the controls' parameters that returns an Altair chart. The message of a
+        ValueError that it raises is shown in the chart's place.
+
+    Returns
+    -------
+        The inputs, and the drawing as the last of `children`: an HTML widget with an SVG.
+    """
+    inputs = {control.parameter: _input(control) for control in controls}
+    scales = {control.parameter: control.scale for control in controls}
+    drawing = ipywidgets.HTML()
+
+    def redraw(_: object = None) -> None:
+        values = {name: float(widget.value) * scales[name] for name, widget in inputs.items()}
+        try:
+            drawing.value = _svg(draw(**values))
+        except ValueError as why:
+            drawing.value = f"<p>{escape(str(why))}</p>"
+
+    for widget in inputs.values():
+        widget.observe(redraw, names="value")
+    redraw()
+    return ipywidgets.VBox([*inputs.values(), drawing])
+
+
+def _svg(chart: Any) -> str:
+    """The chart as a picture, so that a widget needs neither script nor network to show it."""
+    svg: str = vl_convert.vegalite_to_svg(chart.to_dict() | {"width": WIDTH_PIXELS})
+    return svg
+
+
+def _input(control: Control) -> ipywidgets.Widget:
+    style = {"description_width": "14em"}
+    layout = ipywidgets.Layout(width="40em")
+    description = f"{control.label} ({control.unit})"
+    if control.options:
+        return ipywidgets.Dropdown(
+            options=[(f"{option:g}", option) for option in control.options],
+            value=control.value,
+            description=description,
+            style=style,
+            layout=layout,
+        )
+    return ipywidgets.FloatSlider(
+        value=control.value,
+        min=control.low,
+        max=control.high,
+        step=control.step,
+        description=description,
+        continuous_update=False,
+        style=style,
+        layout=layout,
+    )

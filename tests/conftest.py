@@ -1,0 +1,70 @@
+"""What tests share: the built site, a browser to look at it, and a last word if there is none."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import os
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SITE = Path(__file__).resolve().parents[1] / "build" / "html"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+INSTALL = "to run them: apt-get install chromium (or .venv/bin/playwright install chromium)"
+NO_BROWSER = "no Chromium found"
+
+
+def find_chromium() -> str | None:
+    """Path of a Chromium: named by CHROMIUM, on the path, or fetched by Playwright."""
+    if named := os.environ.get("CHROMIUM"):
+        return named if Path(named).is_file() else None
+    for name in BROWSERS:
+        if found := shutil.which(name):
+            return found
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        own = playwright.chromium.executable_path
+    return own if Path(own).is_file() else None
+
+
+@pytest.fixture(scope="session")
+def chromium() -> str:
+    """Path of the browser; the test is skipped where there is none, or fails in CI."""
+    if found := find_chromium():
+        return found
+    if os.environ.get("CI_BROWSER") == "required":
+        pytest.fail(f"{NO_BROWSER}, and CI_BROWSER=required", pytrace=False)
+    pytest.skip(NO_BROWSER)
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[str]:
+    """Address of the built book, served on this machine while tests run."""
+    if not (SITE / "index.html").is_file():
+        pytest.fail("the book is not built: make book", pytrace=False)
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    handler = functools.partial(Quiet, directory=SITE)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/"
+        server.shutdown()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Say last, after pytest's own closing line, that the browser tests did not run, and why."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is None:
+        return
+    skipped = [r for r in reporter.stats.get("skipped", []) if NO_BROWSER in str(r.longrepr)]
+    if skipped:
+        reporter.write_line(f"{len(skipped)} browser tests skipped: {NO_BROWSER}; {INSTALL}")

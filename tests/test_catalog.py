@@ -1,0 +1,293 @@
+"""The tables of facts: what survives loading, what a damaged table is told, names."""
+
+import dataclasses
+import math
+
+import pytest
+
+from costlib import catalog, kv, roofline
+
+# --- what the loader makes of a row --------------------------------------------------------
+
+
+def test_a_device_keeps_every_fact_of_its_row_in_base_units():
+    h100 = catalog.accelerator("H100")
+    assert h100.maker == "NVIDIA"
+    assert h100.label_bytes == 80e9
+    assert h100.memory_bytes == 81_559 * 1024 * 1024  # the driver reports MiB
+    assert h100.memory_bytes_per_s == 3.35e12
+    assert h100.peak_flop_per_s["bf16"] == 989e12  # dense
+    assert h100.peak_flop_per_s["fp8"] == 1979e12
+    assert math.isnan(h100.peak_flop_per_s["fp4"])  # it has no such unit
+    assert h100.link_bytes_per_s == 450e9  # one way
+    assert h100.tdp_w == 700
+
+
+@pytest.mark.parametrize(
+    ("found", "names"),
+    [
+        (catalog.accelerators(), "accelerators.csv"),
+        (catalog.models(), "models.csv"),
+        (catalog.architectures(), "architectures.csv"),
+        (catalog.api_prices(), "api_prices.csv"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_the_origin_of_every_record_survives_loading(found, names):
+    rows = catalog.frame(names).drop_duplicates("name").set_index("name")
+    assert list(found) == list(rows.index)
+    for name, record in found.items():
+        row = rows.loc[name]
+        assert (record.source, record.as_of, record.note) == (row.source, row.as_of, row.note)
+        assert record.source
+        assert record.as_of
+
+
+def test_a_model_keeps_what_its_maker_prints_and_the_sum_of_its_shapes():
+    llama = catalog.model("Llama-3.1-70B")
+    assert llama.printed_params == "70.6"
+    assert llama.embedding_params == 2 * 128256 * 8192
+    (layers,) = llama.layers
+    assert layers.mixer_params == 2 * 8192 * 8192 + 2 * 8192 * 1024
+    assert layers.window_tokens == math.inf
+
+
+def test_layers_of_a_hybrid_come_in_groups_in_the_order_of_the_table():
+    jamba = catalog.model("Jamba-v0.1")
+    assert sum(group.n_layers for group in jamba.layers) == 32
+    assert sum(group.n_layers for group in jamba.layers if group.n_kv_heads) == 4
+
+
+def test_layer_arguments_fit_the_formulas_they_are_made_for():
+    jamba = catalog.model("Jamba-v0.1")
+    scenarios = [1e3, 256e3, 1e6]
+    assert kv.sequence_bytes(scenarios, **catalog.cache_layers(jamba), bytes_per_value=2).shape == (
+        3,
+    )
+    assert roofline.attention_flop(scenarios, **catalog.attention_layers(jamba)).shape == (3,)
+    assert roofline.prefill_flop(
+        scenarios, active_params=12e9, **catalog.prefill_layers(jamba)
+    ).shape == (3,)
+    assert roofline.state_flop(**catalog.state_layers(jamba)) > 0
+    active = roofline.active_params(**catalog.weight_layers(jamba, active=True))
+    assert active < roofline.total_params(**catalog.weight_layers(jamba))
+
+
+@pytest.mark.parametrize("record", [catalog.accelerator("H100"), catalog.model("Llama-2-7B")])
+def test_records_hold_facts_and_cannot_be_changed(record):
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        record.note = "changed"
+
+
+def test_a_blank_figure_is_nan_and_never_zero():
+    silent = [one for one in catalog.accelerators().values() if math.isnan(one.tdp_w)]
+    assert "TPU-v5e" in {one.name for one in silent}
+    assert all(one.memory_bytes_per_s > 0 for one in catalog.accelerators().values())
+
+
+# --- names ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["H100", "h100", " H 100 ", "h-100", "H_100"])
+def test_a_device_is_found_whatever_the_case_and_dashes(name):
+    assert catalog.accelerator(name).name == "H100"
+
+
+@pytest.mark.parametrize("name", ["Llama-3.1-70B", "llama 3.1 70b", "LLAMA3.1-70B", "llama-31-70b"])
+def test_a_model_is_found_whatever_the_case_and_dashes(name):
+    assert catalog.model(name).name == "Llama-3.1-70B"
+
+
+@pytest.mark.parametrize(
+    ("lookup", "name", "nearest"),
+    [
+        (catalog.accelerator, "H1OO", "H100"),  # the letter O
+        (catalog.accelerator, "MI300", "MI300X"),
+        (catalog.model, "lama 3.1 70b", "Llama-3.1-70B"),
+        (catalog.model, "deepseek", "DeepSeek-V3"),
+        (catalog.architecture, "full", "full attention"),
+        (catalog.api_price, "sonnet", "claude-sonnet-4-6"),
+        (catalog.accelerator, "", "H100"),
+        (catalog.accelerator, "$$$", "H100"),
+    ],
+)
+def test_an_unknown_name_is_told_the_nearest(lookup, name, nearest):
+    with pytest.raises(catalog.UnknownNameError) as told:
+        lookup(name)
+    assert repr(name) in str(told.value)
+    assert nearest in str(told.value).partition("did you mean")[2]
+
+
+def test_no_two_names_of_a_table_differ_only_in_case_and_dashes():
+    for table in (catalog.accelerators(), catalog.models(), catalog.architectures()):
+        plain = {"".join(filter(str.isalnum, name.lower())) for name in table}
+        assert len(plain) == len(table)
+
+
+# --- damaged tables ------------------------------------------------------------------------
+
+LOADERS = {
+    "accelerators.csv": catalog.accelerators,
+    "models.csv": catalog.models,
+    "layers.csv": lambda path: catalog.models(None, path),
+    "architectures.csv": catalog.architectures,
+    "api_prices.csv": catalog.api_prices,
+}
+each_table = pytest.mark.parametrize("table", LOADERS)
+
+
+@pytest.fixture
+def damaged(tmp_path):
+    """Load a table from a copy with one thing changed; the message of the refusal."""
+
+    def message(table, change):
+        path = tmp_path / table
+        frame = catalog.frame(table)
+        changed = change(frame)
+        (frame if changed is None else changed).to_csv(path, index=False)
+        with pytest.raises(catalog.TableError) as told:
+            LOADERS[table](path)
+        return str(told.value)
+
+    return message
+
+
+def put(row, column, value):
+    def change(frame):
+        frame.loc[row, column] = value
+
+    return change
+
+
+@each_table
+def test_an_undamaged_copy_loads(tmp_path, table):
+    path = tmp_path / table
+    path.write_bytes(catalog.data_path(table).read_bytes())
+    assert LOADERS[table](path)
+
+
+@pytest.mark.parametrize(
+    ("table", "column"), [(table, column) for table in LOADERS for column in catalog.SCHEMA[table]]
+)
+def test_a_missing_column_is_named(damaged, table, column):
+    told = damaged(table, lambda frame: frame.drop(columns=column))
+    assert table in told
+    assert told.endswith(f"lacks the column {column}")
+
+
+MAY_BE_EMPTY = {
+    "note",
+    "window_tokens",
+    "active_params_b",
+    "cache_bits",
+    "cached_input_usd_per_mtok",
+    "link_gb_per_s",
+    "link_kind",
+    "tdp_w",
+} | {f"{name}_tflop_per_s" for name in catalog.FORMATS}
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [
+        (table, column)
+        for table in LOADERS
+        for column in catalog.SCHEMA[table]
+        if column not in MAY_BE_EMPTY
+    ],
+)
+def test_an_empty_cell_is_told_its_file_line_and_column(damaged, table, column):
+    told = damaged(table, put(1, column, ""))
+    assert f"{table}, line 3 (" in told
+    assert f"column {column}: expected" in told
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value", "expected"),
+    [
+        ("accelerators.csv", "memory", "many", "a number"),
+        ("accelerators.csv", "memory", "-80", "a finite number of at least 0"),
+        ("accelerators.csv", "memory", "nan", "a finite number of at least 0"),
+        ("accelerators.csv", "memory", "inf", "a finite number of at least 0"),
+        ("accelerators.csv", "memory", "0", "a number above 0"),
+        ("accelerators.csv", "memory", "80,5", "a number"),
+        ("accelerators.csv", "memory_unit", "Gb", "one of GB, GiB, MiB"),
+        ("accelerators.csv", "tdp_w", "-1", "a finite number of at least 0"),
+        ("accelerators.csv", "as_of", "20-11-2026", "a date as"),
+        ("accelerators.csv", "as_of", "2026-13", "a date as"),
+        ("accelerators.csv", "released", "soon", "a date as"),
+        ("models.csv", "embedding_params", "2x-5", "shapes as"),
+        ("models.csv", "total_params_b", "7B", "a number"),
+        ("models.csv", "total_params_b", "-7", "a finite number of at least 0"),
+        ("layers.csv", "n_layers", "0", "a number above 0"),
+        ("layers.csv", "mixer_params", "4096 x 4096", "shapes as"),
+        ("architectures.csv", "exact_recall", "maybe", "yes or no"),
+        ("api_prices.csv", "input_usd_per_mtok", "free", "a number"),
+    ],
+)
+def test_an_impossible_cell_is_told_what_was_expected(damaged, table, column, value, expected):
+    told = damaged(table, put(1, column, value))
+    assert f"{table}, line 3 (" in told
+    assert f"column {column}: expected {expected}" in told
+    assert told.endswith(f"got {value!r}")
+
+
+@pytest.mark.parametrize("table", ["accelerators.csv", "models.csv", "api_prices.csv"])
+def test_a_name_that_stands_twice_is_named(damaged, table):
+    name = catalog.frame(table)["name"][0]
+    told = damaged(table, lambda frame: frame.iloc[[*range(len(frame)), 0]])
+    assert f"{table}: {name!r} stands there twice" in told
+
+
+def test_a_model_without_layers_is_named(damaged):
+    told = damaged("layers.csv", lambda frame: frame[frame["model"] != "Llama-2-7B"])
+    assert told == "models.csv: 'Llama-2-7B' has no layers in layers.csv"
+
+
+def test_layers_without_a_model_are_named(damaged):
+    told = damaged("models.csv", lambda frame: frame.iloc[1:])
+    assert told == "layers.csv: layers of 'Llama-2-7B', which models.csv lacks"
+
+
+@each_table
+def test_a_table_without_rows_is_refused(damaged, table):
+    told = damaged(table, lambda frame: frame.iloc[:0])
+    assert table in told
+    assert told.endswith("no rows")
+
+
+@each_table
+@pytest.mark.parametrize(
+    "content", [b"", b"\xff\xfe\x00\x01" * 99, b"\x89PNG\r\n\x1a\n\x00\xff", b'a,b\n1,"2\n']
+)
+def test_what_is_no_table_is_refused_by_its_path(tmp_path, table, content):
+    path = tmp_path / table
+    path.write_bytes(content)
+    with pytest.raises(catalog.TableError, match=table):
+        LOADERS[table](path)
+
+
+@each_table
+def test_a_row_with_too_many_cells_is_refused(tmp_path, table):
+    path = tmp_path / table
+    path.write_bytes(catalog.data_path(table).read_bytes() + b"one" + b",more" * 40 + b"\n")
+    with pytest.raises(catalog.TableError, match=table):
+        LOADERS[table](path)
+
+
+@each_table
+def test_a_missing_file_is_named(tmp_path, table):
+    path = tmp_path / "gone" / table
+    with pytest.raises(catalog.TableError, match=f"{table}: not found"):
+        LOADERS[table](path)
+
+
+def test_a_table_that_costlib_does_not_have_is_refused_with_the_places_looked_in():
+    with pytest.raises(catalog.TableError, match=r"nowhere.csv: not found; expected it in "):
+        catalog.data_path("nowhere.csv")
+
+
+def test_spaces_around_a_cell_do_not_matter(tmp_path):
+    path = tmp_path / "accelerators.csv"
+    catalog.frame(path.name).map(lambda cell: f" {cell} ").to_csv(path, index=False)
+    assert repr(catalog.accelerators(path)) == repr(catalog.accelerators())

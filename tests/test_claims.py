@@ -1,0 +1,285 @@
+"""The ledger: verdicts agree with the numbers, and the numbers with their inputs."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from costlib import catalog, claims
+from costlib.charts import theme
+
+LEDGER = claims.ledger().to_dict("records")
+CHECKABLE = [row for row in LEDGER if row["function"]]
+each_checkable = pytest.mark.parametrize("row", CHECKABLE, ids=lambda row: row["id"])
+
+
+def leaves(value, path=()):
+    """Every number in a row's inputs, with the way to it."""
+    if isinstance(value, dict | list):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, inner in items:
+            yield from leaves(inner, (*path, key))
+    elif isinstance(value, int | float) and not isinstance(value, bool):
+        yield path, value
+
+
+def scaled(inputs, path, factor):
+    """The inputs with one number multiplied."""
+    changed = json.loads(inputs)
+    place = changed
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] *= factor
+    return json.dumps(changed)
+
+
+def moves(row, path):
+    """Whether the result follows this number."""
+    once = claims.recomputed(row["function"], row["inputs"])
+    for factor in (1e-4, 0.01, 0.5, 2, 100, 1e4):  # the lower of two roofs may be far below
+        try:
+            again = claims.recomputed(row["function"], scaled(row["inputs"], path, factor))
+        except ValueError:  # out of its range, such as a share above 1
+            continue
+        if again != once:
+            return True
+    return False
+
+
+# --- every row -----------------------------------------------------------------------------
+
+
+@each_checkable
+def test_the_verdict_is_what_the_numbers_say(row):
+    value = claims.recomputed(row["function"], row["inputs"]) / claims.UNITS[row["unit"]]
+    met = claims.rounds_to(value, row["printed"])
+    assert met == (row["verdict"] in {"reproduces", "reproduces if"}), value
+
+
+@each_checkable
+def test_the_value_that_the_source_prints_is_not_among_its_inputs(row):
+    try:
+        printed = float(row["printed"])
+    except ValueError:
+        return  # a word
+    values = {value for _, value in leaves(json.loads(row["inputs"]))}
+    values -= {1}  # a byte per value or one user is no copy of a result
+    assert not values & {printed, printed * claims.UNITS[row["unit"]]}
+
+
+@each_checkable
+def test_every_number_among_the_inputs_moves_the_result(row):
+    found = list(leaves(json.loads(row["inputs"])))
+    assert found
+    assert [path for path, _ in found if not moves(row, path)] == []
+
+
+def test_an_input_that_nothing_follows_is_noticed():
+    row = {
+        "function": "kv.kept_tokens",
+        "inputs": '{"context_tokens": 10, "window_tokens": 1e9}',
+    }
+    assert moves(row, ("context_tokens",))
+    assert not moves(row, ("window_tokens",))
+
+
+def test_the_words_of_the_ledger_are_those_of_the_charts():
+    assert set(claims.VERDICTS) == set(theme.VERDICT)
+
+
+# --- comparing -----------------------------------------------------------------------------
+
+
+def test_a_comparison_keeps_the_order_asked_for():
+    ids = [row["id"] for row in LEDGER[:4]][::-1]
+    assert claims.compare(ids)["id"].tolist() == ids
+
+
+def test_a_topic_selects_its_rows():
+    topics = {row["topic"] for row in LEDGER}
+    for topic in topics:
+        wanted = [row["id"] for row in LEDGER if row["topic"] == topic]
+        assert claims.compare(topic=topic)["id"].tolist() == wanted
+
+
+@pytest.mark.parametrize("asked", [{"ids": ["no-such-claim"]}, {"topic": "no-such-topic"}])
+def test_an_unknown_claim_or_topic_is_refused_by_name(asked):
+    with pytest.raises(catalog.UnknownNameError, match="no-such-"):
+        claims.compare(**asked)
+
+
+@pytest.mark.parametrize(
+    ("value", "printed", "shown"),
+    [
+        (19.8413, "19.84", "19.841"),
+        (59.0, "58", "59"),  # a count stays whole
+        (44.77, "58", "44.8"),
+        (2472.5, "2.5e3", "2,472"),
+        (np.nan, "", "—"),
+        (0.0983, "negligible", "0.0983"),
+    ],
+)
+def test_ours_shows_one_digit_more_than_the_source(value, printed, shown):
+    assert claims._one_digit_more(value, printed) == shown
+
+
+@pytest.mark.parametrize(
+    ("value", "printed", "met"),
+    [
+        (19.8413, "19.84", True),
+        (19.8451, "19.84", False),
+        (0.335, "0.34", True),  # a half goes either way
+        (0.3349, "0.34", False),
+        (58.5, "58", True),
+        (59.0, "58", False),
+        (2473, "2.5e3", True),
+        (2473, "2500", False),
+        (-1.0, "-1", True),
+        (np.inf, "1", False),
+        (np.nan, "1", False),
+        (1.0, "much", False),
+    ],
+)
+def test_a_value_meets_what_is_printed_to_its_last_digit(value, printed, met):
+    assert claims.rounds_to(value, printed) == met
+
+
+# --- recomputing ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("function", "inputs", "value"),
+    [
+        ("claims.quotient", '{"of": 3, "over": {"claims.product": {"of": 2, "by": 3}}}', 0.5),
+        ("claims.total", '{"parts": [1, {"claims.reduction": {"part": 1, "whole": 4}}]}', 1.75),
+        ("claims.product", '{"of": {"accelerator.H100.tdp_w": null}, "by": 2}', 1400),
+        (
+            "claims.product",
+            '{"of": {"accelerator.h100.peak_flop_per_s.bf16": null}, "by": 1}',
+            989e12,
+        ),
+        ("kv.kept_tokens", '{"context_tokens": 10, "window_tokens": 4}', 4),
+    ],
+)
+def test_inputs_may_be_numbers_lists_other_formulas_and_facts(function, inputs, value):
+    assert claims.recomputed(function, inputs) == value
+
+
+@pytest.mark.parametrize(
+    ("function", "inputs", "told"),
+    [
+        ("kv.kept_tokens", "{broken", "inputs are not JSON"),
+        ("kv.no_such", "{}", "'kv.no_such' is no public function"),
+        ("os.remove", "{}", "'os.remove' is no public function"),
+        ("kv._checks", "{}", "'kv._checks' is no public function"),
+        ("kv.non_negative", "{}", "'kv.non_negative' is no public function"),
+        ("kv.np", "{}", "'kv.np' is no public function"),
+        ("kv.kept_tokens", "[1, 2]", "takes its inputs by name"),
+        ("kv.kept_tokens", "{}", "context_tokens"),
+        ("kv.kept_tokens", '{"context_tokens": 1, "colour": 2}', "colour"),
+        ("kv.kept_tokens", '{"context_tokens": -1}', "^context_tokens must not be negative"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_told_why(function, inputs, told):
+    with pytest.raises(ValueError, match=told):
+        claims.recomputed(function, inputs)
+
+
+def test_an_unknown_fact_is_told_its_nearest():
+    with pytest.raises(catalog.UnknownNameError, match="H100"):
+        claims.recomputed("claims.product", '{"of": {"accelerator.H1OO.tdp_w": null}, "by": 1}')
+
+
+# --- damaged ledgers -----------------------------------------------------------------------
+
+GOOD = {
+    "id": "a-1",
+    "topic": "cache",
+    "statement": "Four tokens are kept.",
+    "printed": "4",
+    "unit": "tokens",
+    "function": "kv.kept_tokens",
+    "inputs": '{"context_tokens": 10, "window_tokens": 4}',
+    "verdict": "reproduces",
+    "because": "",
+    "anchor": "",
+    "source": "somebody2026",
+    "as_of": "2026-11",
+}
+OPEN = GOOD | {
+    "id": "a-2",
+    "printed": "",
+    "function": "",
+    "inputs": "",
+    "verdict": "not checkable",
+    "because": "opinion",
+}
+
+
+def refused(path, rows):
+    pd.DataFrame(rows).to_csv(path, index=False)
+    with pytest.raises(catalog.TableError) as told:
+        claims.ledger(path)
+    return str(told.value)
+
+
+def test_a_good_ledger_loads(tmp_path):
+    path = tmp_path / "claims.csv"
+    pd.DataFrame([GOOD, OPEN]).to_csv(path, index=False)
+    assert claims.ledger(path)["id"].tolist() == ["a-1", "a-2"]
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("id", ""),
+        ("id", "Two Words"),
+        ("topic", ""),
+        ("statement", ""),
+        ("printed", ""),
+        ("unit", "furlongs"),
+        ("function", ""),
+        ("inputs", ""),
+        ("verdict", ""),
+        ("verdict", "true"),
+        ("source", ""),
+        ("as_of", ""),
+        ("as_of", "soon"),
+    ],
+)
+def test_a_wrong_cell_is_told_its_file_line_and_column(tmp_path, column, value):
+    told = refused(tmp_path / "claims.csv", [OPEN, GOOD | {column: value}])
+    assert "claims.csv, line 3 (" in told
+    assert f"column {column}: expected" in told
+    assert told.endswith(f"got {value!r}")
+
+
+@pytest.mark.parametrize("verdict", ["reproduces if", "contradicted", "fails"])
+def test_a_verdict_with_a_condition_gives_it(tmp_path, verdict):
+    told = refused(tmp_path / "claims.csv", [GOOD | {"verdict": verdict}])
+    assert "column because: expected" in told
+
+
+def test_what_is_not_checkable_names_no_formula(tmp_path):
+    told = refused(tmp_path / "claims.csv", [OPEN | {"function": "kv.kept_tokens"}])
+    assert "column function: expected" in told
+
+
+def test_an_id_that_stands_twice_is_named(tmp_path):
+    assert "'a-1' stands there twice" in refused(tmp_path / "claims.csv", [GOOD, GOOD])
+
+
+@pytest.mark.parametrize("column", claims.COLUMNS)
+def test_a_missing_column_is_named(tmp_path, column):
+    rows = pd.DataFrame([GOOD]).drop(columns=column)
+    assert refused(tmp_path / "claims.csv", rows).endswith(f"lacks the column {column}")
+
+
+def test_an_empty_or_a_missing_ledger_is_refused(tmp_path):
+    path = tmp_path / "claims.csv"
+    with pytest.raises(catalog.TableError, match="not found"):
+        claims.ledger(path)
+    path.write_bytes(b"")
+    with pytest.raises(catalog.TableError, match="not a readable CSV table"):
+        claims.ledger(path)

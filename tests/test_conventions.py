@@ -1,0 +1,350 @@
+"""The house rules that a reviewer would otherwise check by eye."""
+
+import ast
+import csv
+import dataclasses
+import importlib
+import inspect
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+import costlib
+from costlib import catalog
+
+PACKAGE = Path(costlib.__file__).parent
+ROOT = PACKAGE.parent
+
+# Modules of each floor, and the libraries that a floor adds to those below it.
+FLOORS = [
+    ("costlib units _checks", "numpy"),
+    (
+        "kv roofline serving pricing queueing routing demand tco depreciation facility training",
+        "scipy",
+    ),
+    ("catalog study claims simulate validate", "pandas pydantic yaml"),
+    (
+        "charts widgets booktools cli",
+        "altair ipywidgets vl_convert docutils IPython tqdm",
+    ),
+]
+LEVEL = {name: level for level, (names, _) in enumerate(FLOORS) for name in names.split()}
+
+
+def dotted(path):
+    """Name of a module below costlib; the package itself is `costlib`."""
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for part in parts if part != "__init__") or "costlib"
+
+
+SOURCES = {dotted(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def tree(module):
+    return ast.parse(SOURCES[module].read_text(encoding="utf-8"))
+
+
+# --- floors ----------------------------------------------------------------------------------
+
+
+def imported(node):
+    """Full names that an import statement asks for; a relative import keeps its dots."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    start = "." * node.level + (node.module or "")
+    return [f"{start}.{alias.name}" for alias in node.names]
+
+
+def misplaced(source, level):
+    """Imports of a source text that its floor does not allow."""
+    libraries = {name for _, names in FLOORS[: level + 1] for name in names.split()}
+    wrong = []
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            for name in imported(node):
+                top, *rest = name.split(".")
+                own = top == "costlib" and rest and LEVEL.get(rest[0], len(FLOORS)) <= level
+                if not (own or top in libraries or top in sys.stdlib_module_names):
+                    wrong.append(name)
+    return wrong
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_every_module_has_a_floor(module):
+    assert module.partition(".")[0] in LEVEL
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_imports_point_downwards_and_stay_within_the_libraries_of_the_floor(module):
+    level = LEVEL[module.partition(".")[0]]
+    assert misplaced(SOURCES[module].read_text(encoding="utf-8"), level) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import pandas",
+        "from costlib import kv, catalog",
+        "from costlib.catalog import model",
+        "def late():\n    import altair.vegalite",
+        "from . import kv",
+        "import requests",
+    ],
+)
+def test_the_floors_refuse_an_import_from_above(source):
+    assert len(misplaced(source, 1)) == 1
+
+
+# --- formulas --------------------------------------------------------------------------------
+
+FORMULAS = [
+    getattr(module, name)
+    for module in (importlib.import_module(f"costlib.{m}") for m in SOURCES if LEVEL.get(m) == 1)
+    for name in module.__all__
+]
+each_formula = pytest.mark.parametrize(
+    "formula", FORMULAS, ids=lambda f: f"{f.__module__.removeprefix('costlib.')}.{f.__name__}"
+)
+
+UNIT_OF_SUFFIX = {
+    "bytes_per_state_value": "bytes",
+    "bytes_per_token": "bytes/token",
+    "bytes_per_value": "bytes",
+    "flop_per_byte": "FLOP/byte",
+    "tokens_per_s": "tokens/s",
+    "usd_per_mtok": "USD/Mtok",
+    "bytes_per_s": "bytes/s",
+    "usd_per_kwh": "USD/kWh",
+    "flop_per_s": "FLOP/s",
+    "usd_per_h": "USD/h",
+    "tokens": "tokens",
+    "bytes": "bytes",
+    "bits": "bits",
+    "flop": "FLOP",
+    "kwh": "kWh",
+    "usd": "USD",
+    "h": "h",
+    "s": "s",
+    "w": "W",
+}  # longest first; anything else is a pure number
+
+
+def promised(name):
+    return next((u for s, u in UNIT_OF_SUFFIX.items() if f"_{name}".endswith(f"_{s}")), "-")
+
+
+def section(formula, title):
+    doc = inspect.getdoc(formula) + "\n"
+    found = re.search(rf"^{title}\n-+\n(.*?)(?=^\w+\n---|\Z)", doc, re.DOTALL | re.MULTILINE)
+    return found.group(1) if found else ""
+
+
+def unit_at_the_end(text):
+    found = re.search(r"\[([^]]+)\]$", text.strip())
+    return found.group(1) if found else None
+
+
+def test_suffixes_are_tried_longest_first():
+    lengths = [len(suffix) for suffix in UNIT_OF_SUFFIX]
+    assert lengths == sorted(lengths, reverse=True)
+
+
+@each_formula
+def test_every_parameter_states_the_unit_that_its_name_promises(formula):
+    entries = dict(
+        re.findall(r"^(\w+)\n((?: {4}.*\n)+)", section(formula, "Parameters"), re.MULTILINE)
+    )
+    parameters = list(inspect.signature(formula).parameters)
+    assert list(entries) == parameters
+    assert {name: unit_at_the_end(text) for name, text in entries.items()} == {
+        name: promised(name) for name in parameters
+    }
+
+
+@each_formula
+def test_every_result_states_the_unit_that_the_function_is_named_after(formula):
+    assert unit_at_the_end(section(formula, "Returns")) == promised(formula.__name__)
+
+
+@each_formula
+def test_every_formula_says_what_raises_where_it_comes_from_and_shows_a_value(formula):
+    assert "ValueError" in section(formula, "Raises")
+    assert "Source:" in section(formula, "Notes")
+    assert ">>> " in section(formula, "Examples")
+
+
+@each_formula
+def test_every_key_that_a_formula_cites_is_in_the_bibliography(formula):
+    entries = "".join(path.read_text(encoding="utf-8") for path in ROOT.glob("book/*.bib"))
+    known = set(re.findall(r"^@\w+\{\s*([^,\s]+)", entries, re.MULTILINE))
+    cited = set(re.findall(r"\b[a-z]+\d{4}[a-z0-9]*\b", inspect.getdoc(formula)))
+    assert cited <= known, f"not in book/*.bib: {sorted(cited - known)}"
+
+
+@each_formula
+def test_parameters_are_keyword_only_but_for_one_sweep_variable(formula):
+    kinds = [parameter.kind for parameter in inspect.signature(formula).parameters.values()]
+    assert kinds[1:] == [inspect.Parameter.KEYWORD_ONLY] * (len(kinds) - 1)
+
+
+# --- arrays in, arrays out -------------------------------------------------------------------
+
+# One valid value per parameter name: a name means the same in every formula.
+SAMPLE = {
+    "active_params": 7e9,
+    "attended_dim": 256,
+    "attention_flop": 1e9,
+    "bandwidth_fraction": 0.8,
+    "bytes_per_s": 5e10,
+    "bytes_per_state_value": 4,
+    "bytes_per_value": 2,
+    "cache_bits": 8,
+    "cached_dim": 256,
+    "cached_input_usd_per_mtok": 0.3,
+    "compute_fraction": 0.5,
+    "context_tokens": 4e3,
+    "dense_params": 2e8,
+    "embedding_params": 1e9,
+    "expert_params": 1e7,
+    "flop": 1e15,
+    "held_s": 100,
+    "hit_fraction": 0.5,
+    "input_tokens": 1e5,
+    "input_usd_per_mtok": 3,
+    "kept_tokens": 4e3,
+    "memory_bytes": 8e10,
+    "memory_bytes_per_s": 3e12,
+    "mixer_params": 1e8,
+    "moved_bytes": 1e9,
+    "n_accelerators": 4,
+    "n_experts": 8,
+    "n_heads": 64,
+    "n_kv_heads": 8,
+    "n_layers": 80,
+    "n_params": 7e9,
+    "n_users": 16,
+    "needed_bytes": 2e11,
+    "output_tokens": 1e3,
+    "output_usd_per_mtok": 15,
+    "peak_flop_per_s": 1e15,
+    "pool_bytes": 4e10,
+    "prefill_attended_dim": 256,
+    "prefill_flop": 1e15,
+    "prompt_tokens": 1e5,
+    "rent_usd_per_h": 2.5,
+    "reserved_bytes": 6e9,
+    "reused_tokens": 1e3,
+    "sequence_bytes": 6e8,
+    "sink_tokens": 4,
+    "state_bytes": 8e7,
+    "state_flop": 1e8,
+    "state_values": 1e5,
+    "step_bytes": 4e10,
+    "step_flop": 1e13,
+    "step_s": 0.02,
+    "token_flop": 1.4e11,
+    "tokens_per_s": 2e3,
+    "top_k": 2,
+    "traffic_bytes": 6e8,
+    "usable_bytes": 7e10,
+    "weight_bits": 4,
+    "weight_bytes": 3.5e10,
+    "window_tokens": 1e3,
+}
+
+# Parameters of a layer, which a formula that sums over groups takes along the last axis.
+LAYER = {field.name for field in dataclasses.fields(catalog.LayerGroup)}
+
+
+def arguments(formula):
+    return {name: SAMPLE[name] for name in inspect.signature(formula).parameters}
+
+
+def scenario_parameters(formula):
+    summed = "groups on the last axis" in inspect.getdoc(formula)
+    return [name for name in arguments(formula) if not (summed and name in LAYER)]
+
+
+@each_formula
+def test_scalars_stay_scalars(formula):
+    result = formula(**arguments(formula))
+    assert isinstance(result, np.float64)
+    assert np.isfinite(result)
+
+
+@each_formula
+def test_an_array_of_one_scenario_parameter_gives_the_scalar_results_one_by_one(formula):
+    given = arguments(formula)
+    for name in scenario_parameters(formula):
+        values = given[name] * np.array([1, 0.5, 0.25])
+        found = formula(**(given | {name: values}))
+        assert isinstance(found, np.ndarray), name
+        one_by_one = [formula(**(given | {name: value})) for value in values]
+        assert_allclose(found, one_by_one, rtol=1e-12, err_msg=name)
+
+
+@each_formula
+def test_scenario_parameters_broadcast_against_each_other(formula):
+    given, swept = arguments(formula), scenario_parameters(formula)
+    shapes = [(3,) if position % 2 else (2, 1) for position in range(len(swept))]
+    grid = {
+        name: np.full(shape, float(given[name])) for name, shape in zip(swept, shapes, strict=True)
+    }
+    found = formula(**(given | grid))
+    assert np.shape(found) == np.broadcast_shapes(*shapes)
+    assert_allclose(found, formula(**given), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("formula", "parameter", "bad"),
+    [
+        pytest.param(f, name, bad, id=f"{f.__module__[8:]}.{f.__name__}-{name}-{bad}")
+        for f in FORMULAS
+        for name in inspect.signature(f).parameters
+        for bad in (np.nan, -1.0, *([1.5] if name.endswith("_fraction") else []))
+    ],
+)
+def test_an_impossible_value_is_refused_by_the_name_of_its_parameter(formula, parameter, bad):
+    with pytest.raises(ValueError, match=rf"^{parameter} .*{bad}"):
+        formula(**(arguments(formula) | {parameter: bad}))
+
+
+# --- names -----------------------------------------------------------------------------------
+
+
+def public_names(module):
+    """Names that a reader meets: definitions, their parameters, fields of classes."""
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
+            yield node.name
+            yield from (a.arg for a in (*node.args.posonlyargs, *node.args.args))
+            yield from (a.arg for a in node.args.kwonlyargs)
+        elif isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+            yield node.name
+            yield from (n.target.id for n in node.body if isinstance(n, ast.AnnAssign))
+        elif isinstance(node, ast.Assign):
+            yield from (t.id for t in node.targets if isinstance(t, ast.Name))
+
+
+def header(path):
+    with path.open(encoding="utf-8", newline="") as table:
+        return next(csv.reader(table))
+
+
+NAMES = {f"costlib/{module}": list(public_names(module)) for module in SOURCES} | {
+    f"data/{path.name}": header(path) for path in sorted((ROOT / "data").glob("*.csv"))
+}
+
+
+@pytest.mark.parametrize("place", NAMES)
+def test_no_name_leaves_open_whether_it_is_an_amount_a_rate_or_a_share(place):
+    assert [name for name in NAMES[place] if re.search("flops|percent|pct", name.lower())] == []
+
+
+@pytest.mark.parametrize("module", SOURCES)
+def test_a_module_can_be_read_in_one_sitting(module):
+    assert len(SOURCES[module].read_text(encoding="utf-8").splitlines()) <= 600

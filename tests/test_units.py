@@ -1,0 +1,30 @@
+"""Units against the definitions of the SI and of IEC 80000-13."""
+
+import pytest
+
+from costlib import units
+
+DEFINITIONS = {
+    "MB": 1_000_000,
+    "GB": 1_000_000_000,
+    "TB": 1_000_000_000_000,
+    "KIB": 1_024,
+    "MIB": 1_048_576,
+    "GIB": 1_073_741_824,
+    "BITS_PER_BYTE": 8,
+    "TFLOP": 1_000_000_000_000,
+    "TOKENS_PER_KTOK": 1_000,
+    "TOKENS_PER_MTOK": 1_000_000,
+    "SECONDS_PER_HOUR": 3_600,
+    "MS_PER_S": 1_000,
+    "US_PER_S": 1_000_000,
+}
+
+
+@pytest.mark.parametrize(("unit", "definition"), DEFINITIONS.items())
+def test_a_unit_is_what_the_standard_says(unit, definition):
+    assert getattr(units, unit) == definition
+
+
+def test_no_unit_goes_unchecked():
+    assert set(units.__all__) == set(DEFINITIONS)
