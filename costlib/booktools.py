@@ -12,6 +12,7 @@ import html
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -19,7 +20,19 @@ import pandas as pd
 
 from costlib.charts.theme import VERDICT
 
-__all__ = ["Box", "Chip", "Table", "answer", "box", "chip", "enable", "fold", "prose", "say"]
+__all__ = [
+    "Box",
+    "Chip",
+    "Table",
+    "answer",
+    "box",
+    "chip",
+    "enable",
+    "fold",
+    "prose",
+    "say",
+    "verdicts",
+]
 
 MIME: Final = "application/vnd.vegalite.v5+json"
 WIDE_PIXELS, PHONE_PIXELS, PHONE_HEIGHT = 660, 340, 300
@@ -87,7 +100,8 @@ def prose(template: str, **values: Any) -> str:
     for name, value in values.items():
         if isinstance(value, float | np.floating) and not np.isfinite(value):
             raise ValueError(f"{name} is {value}; say in words what that means")
-    return template.format_map(values)
+    # A space stands before the sign, and does not break.
+    return re.sub(r"(?<=\d)\s?%", "\u00a0%", template.format_map(values))
 
 
 def say(template: str, **values: Any) -> Markdown:
@@ -149,17 +163,53 @@ def fold(question: str, solution: str, **values: Any) -> Box:
     return Box(markup, f"{asked}\nAnswer: {solved}")
 
 
-class Chip(str):
-    """A verdict: the word, with a shape on the page."""
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A verdict: the word with a shape on the page, and what it hangs on."""
 
-    __slots__ = ()
+    verdict: str
+    because: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.verdict}: {self.because}" if self.because else self.verdict
 
 
-def chip(verdict: str) -> Chip:
+def chip(verdict: str, because: str = "") -> Chip:
     """A verdict as a table cell; the word must be one of the ledger's."""
     if verdict not in VERDICT:
         raise ValueError(f"verdict must be one of {', '.join(VERDICT)}, got {verdict!r}")
-    return Chip(verdict)
+    return Chip(verdict, because)
+
+
+def verdicts(found: pd.DataFrame, title: str) -> Table:
+    """The table of a chapter's claims: what `claims.compare` found, in the book's words."""
+    rows = pd.DataFrame(
+        {
+            "statement": found["statement"],
+            "printed": [
+                _with_unit(*cell) for cell in zip(found["printed"], found["unit"], strict=True)
+            ],
+            "ours": [_with_unit(*cell) for cell in zip(found["ours"], found["unit"], strict=True)],
+            "verdict": [
+                chip(*cell) for cell in zip(found["verdict"], found["because"], strict=True)
+            ],
+        }
+    )
+    columns: dict[str, tuple[str, ...]] = {
+        "statement": ("Claim", ""),
+        "printed": ("Source", "", "s"),
+        "ours": ("Ours", "", "s"),
+        "verdict": ("Verdict, and what it hangs on", ""),
+    }
+    return Table(rows, columns, title=title)
+
+
+def _with_unit(number: str, unit: str) -> str:
+    if not re.match(r"\d", number):
+        return number
+    if unit == "USD/Mtok":
+        return f"${number}"
+    return f"{number}\u00a0{unit}" if unit not in {"", "users"} else number
 
 
 class Table(_Html):
@@ -178,7 +228,7 @@ class Table(_Html):
     def __init__(
         self,
         rows: pd.DataFrame,
-        columns: Mapping[str, tuple[str, str] | tuple[str, str, str]],
+        columns: Mapping[str, tuple[str, ...]],
         title: str,
     ) -> None:
         if missing := [name for name in columns if name not in rows]:
@@ -222,8 +272,9 @@ class Table(_Html):
 def _cell(value: Any, number_format: str) -> tuple[str, str]:
     """One cell as HTML and as text."""
     if isinstance(value, Chip):
-        shape = VERDICT[value][1]
-        return f'<span class="verdict {shape}">{value}</span>', str(value)
+        shape, because = VERDICT[value.verdict][1], _inline(value.because)
+        word = f'<span class="verdict {shape}">{value.verdict}</span>'
+        return f'{word}<span class="because">{because}</span>' if because else word, str(value)
     if isinstance(value, str) or not number_format:
         text = "—" if value is None or value != value else str(value)
         return _inline(text), text
@@ -293,13 +344,16 @@ def _drawing(spec: Mapping[str, Any], width: int) -> str:
     sized = json.loads(json.dumps(spec)) | {"width": width}
     if width == PHONE_PIXELS:
         sized["height"] = min(PHONE_HEIGHT, int(sized.get("height", PHONE_HEIGHT)))
-    svg = vl_convert.vegalite_to_svg(sized)
-    # The figure carries the description; a tenth of a pixel is enough. Text is never touched.
-    svg = re.sub(r' (aria-(label|roledescription|hidden)|role)="[^"]*"', "", svg)
-    svg = re.sub(
+    kind = "phone" if width == PHONE_PIXELS else "wide"
+    svg = re.sub(r"<[^>]*>", _slim_tag, vl_convert.vegalite_to_svg(sized))
+    return svg.replace("<svg ", f'<svg aria-hidden="true" focusable="false" class="{kind}" ', 1)
+
+
+def _slim_tag(tag: re.Match[str]) -> str:
+    """A tag without what the figure says already; a tenth of a pixel is enough."""
+    text = re.sub(r' (aria-(label|roledescription|hidden)|role|class)="[^"]*"', "", tag[0])
+    return re.sub(
         r'( (?:d|transform|x|y|x1|x2|y1|y2|width|height)=")([^"]*)"',
         lambda match: match[1] + re.sub(r"(\d\.\d)\d+", r"\1", match[2]) + '"',
-        svg,
+        text,
     )
-    kind = "phone" if width == PHONE_PIXELS else "wide"
-    return svg.replace("<svg ", f'<svg aria-hidden="true" focusable="false" class="{kind}" ', 1)

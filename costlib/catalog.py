@@ -519,9 +519,7 @@ def architecture(name: str) -> Architecture:
 @functools.cache
 def api_prices(path: Path | None = None) -> Mapping[str, ApiPrice]:
     """List prices by model name."""
-    return _by_name(
-        "api_prices.csv", (ApiPrice(**row) for row in _rows("api_prices.csv", path))
-    )
+    return _by_name("api_prices.csv", (ApiPrice(**row) for row in _rows("api_prices.csv", path)))
 
 
 def api_price(name: str) -> ApiPrice:
@@ -557,20 +555,20 @@ def cache_layers(of: Model | Architecture) -> Arrays:
 
 
 def attention_layers(of: Model | Architecture) -> Arrays:
-    """Layer arguments of `roofline.attention_flop`."""
+    """Layer arguments of `work.attention_flop`."""
     return _columns(of, _ATTENTION)
 
 
 def prefill_layers(of: Model | Architecture) -> Arrays:
-    """Layer arguments of `roofline.prefill_flop`."""
+    """Layer arguments of `work.prefill_flop`."""
     return _columns(of, _PREFILL)
 
 
 def state_layers(of: Model | Architecture) -> Arrays:
-    """Layer arguments of `roofline.state_flop`."""
+    """Layer arguments of `work.state_flop`."""
     return _columns(of, _STATE)
 
 
 def weight_layers(of: Model | Architecture, *, active: bool = False) -> Arrays:
-    """Layer arguments of `roofline.total_params`, or of `roofline.active_params`."""
+    """Layer arguments of `work.total_params`, or of `work.active_params`."""
     return _columns(of, (*_WEIGHTS, "top_k" if active else "n_experts"))

@@ -75,7 +75,7 @@ UNITS: Final[Mapping[str, float]] = {
     "USD/Mtok": 1.0,
 }
 
-MODULES: Final = ("kv", "roofline", "serving", "pricing", "claims")
+MODULES: Final = ("kv", "work", "roofline", "serving", "pricing", "claims")
 FACTS: Final = ("accelerator", "api_price")
 
 
@@ -123,11 +123,10 @@ def _called(name: str, arguments: Any) -> Any:
     module, _, function = name.partition(".")
     if module in FACTS:
         return _fact(module, function)
-    target = None
-    if module in MODULES:
-        target = getattr(importlib.import_module(f"costlib.{module}"), function, None)
-    if not callable(target):
+    home = importlib.import_module(f"costlib.{module}") if module in MODULES else None
+    if home is None or function not in home.__all__:
         raise ValueError(f"{name!r} is no public function of costlib")
+    target = getattr(home, function)
     if not isinstance(arguments, dict):
         raise ValueError(f"{name} takes its inputs by name, got {arguments!r}")
     values = {key: _valued(value) for key, value in arguments.items()}
@@ -197,7 +196,7 @@ def ledger(path: Path | None = None) -> pd.DataFrame:
     return table[list(COLUMNS)]
 
 
-def _wrong(row: Mapping[str, str]) -> tuple[str, str] | None:
+def _wrong(row: Mapping[Any, str]) -> tuple[str, str] | None:
     """First column of a row that breaks the schema, and what was expected."""
     checkable = row["verdict"] != "not checkable"
     rules = {

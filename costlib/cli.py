@@ -1,9 +1,9 @@
 """`costlib`: the library's facts and the cliff, from a shell.
 
-    costlib models [NAME]         the models, or one with its memory per token
-    costlib accelerators [NAME]   the accelerators, or one with its ridge points
-    costlib cliff MODEL ACCELERATOR --rent 2.5 [--gpus 8] [--weight-bits 8] [--cache-bits 8]
-    costlib claims [TOPIC]        what sources say and what we get
+costlib models [NAME]         the models, or one with its memory per token
+costlib accelerators [NAME]   the accelerators, or one with its ridge points
+costlib cliff MODEL ACCELERATOR --rent 2.5 [--gpus 8] [--weight-bits 8] [--cache-bits 8]
+costlib claims [TOPIC]        what sources say and what we get
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from costlib import catalog, claims, kv, roofline, serving, units
+from costlib import catalog, claims, kv, serving, units, work
 
 __all__ = ["main"]
 
@@ -73,9 +73,7 @@ def _models(name: str | None) -> str:
                 _bytes_per_token(model, bytes_per_value=2) / units.KIB for model in chosen
             ],
             "state_mb_fp32": [
-                float(
-                    kv.sequence_bytes(0, **catalog.cache_layers(model), bytes_per_value=2)
-                )
+                float(kv.sequence_bytes(0, **catalog.cache_layers(model), bytes_per_value=2))
                 / units.MB
                 for model in chosen
             ],
@@ -107,13 +105,13 @@ def _accelerators(name: str | None) -> str:
 def _facts(record: catalog.Model | catalog.Accelerator, table: pd.DataFrame) -> str:
     """One record, a field to a line, with what the table computes of it."""
     fields = {name: value for name, value in asdict(record).items() if name != "layers"}
-    fields |= table.iloc[0].to_dict()
+    fields |= {str(name): value for name, value in table.iloc[0].items()}
     width = max(map(len, fields))
     return "\n".join(f"{name:<{width}}  {value}" for name, value in fields.items())
 
 
 def _params(model: catalog.Model, *, active: bool = False) -> float:
-    count = roofline.active_params if active else roofline.total_params
+    count = work.active_params if active else work.total_params
     return float(
         count(
             **catalog.weight_layers(model, active=active), embedding_params=model.embedding_params
@@ -136,7 +134,7 @@ def _cliff(chosen: argparse.Namespace) -> pd.DataFrame:
         raise ValueError(f"format: {device.name} has no {chosen.format} peak; it has {has}")
     context = np.asarray(chosen.context, dtype=np.float64)
     bits = chosen.weight_bits or model.native_bits
-    weights = roofline.weight_bytes(n_params=_params(model), weight_bits=bits)
+    weights = work.weight_bytes(n_params=_params(model), weight_bits=bits)
     cache, width = catalog.cache_layers(model), chosen.cache_bits / units.BITS_PER_BYTE
     each = kv.sequence_bytes(context, **cache, bytes_per_value=width)
     state = kv.sequence_bytes(0, **cache, bytes_per_value=width)
@@ -151,10 +149,10 @@ def _cliff(chosen: argparse.Namespace) -> pd.DataFrame:
         n_users=users,
         weight_bytes=weights,
         traffic_bytes=kv.traffic_bytes(sequence_bytes=each, state_bytes=state),
-        token_flop=roofline.token_flop(
+        token_flop=work.token_flop(
             active_params=_params(model, active=True),
-            attention_flop=roofline.attention_flop(context, **catalog.attention_layers(model)),
-            state_flop=roofline.state_flop(**catalog.state_layers(model)),
+            attention_flop=work.attention_flop(context, **catalog.attention_layers(model)),
+            state_flop=work.state_flop(**catalog.state_layers(model)),
         ),
         memory_bytes_per_s=device.memory_bytes_per_s,
         peak_flop_per_s=peak,

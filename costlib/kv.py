@@ -322,4 +322,3 @@ def traffic_bytes(*, sequence_bytes: ArrayLike, state_bytes: ArrayLike = 0) -> F
     """
     resident = non_negative("sequence_bytes", sequence_bytes)
     return resident + non_negative("state_bytes", state_bytes)
-

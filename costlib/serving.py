@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from costlib import kv, roofline
+from costlib import kv, roofline, work
 from costlib._checks import Floats, non_negative, positive
 from costlib.units import BITS_PER_BYTE, SECONDS_PER_HOUR, TOKENS_PER_MTOK
 
@@ -309,22 +309,23 @@ def token_usd_per_mtok(
     ... ).round(3)
     array([ 0.259, 11.603])
     """
+    users = non_negative("n_users", n_users)
     devices = non_negative("n_accelerators", n_accelerators)
-    step = roofline.step_s(
+    weights = non_negative("weight_bytes", weight_bytes)
+    per_token = roofline.step_s(  # one user's share, so that a crowd without end has a limit
         step_bytes=roofline.step_bytes(
-            n_users=n_users, weight_bytes=weight_bytes, traffic_bytes=traffic_bytes
+            n_users=1,
+            weight_bytes=np.where(users > 0, weights / np.where(users > 0, users, 1.0), np.inf),
+            traffic_bytes=traffic_bytes,
         ),
-        step_flop=roofline.step_flop(n_users=n_users, token_flop=token_flop),
-        memory_bytes_per_s=devices * memory_bytes_per_s,
-        peak_flop_per_s=devices * peak_flop_per_s,
+        step_flop=non_negative("token_flop", token_flop),
+        memory_bytes_per_s=devices * positive("memory_bytes_per_s", memory_bytes_per_s),
+        peak_flop_per_s=devices * positive("peak_flop_per_s", peak_flop_per_s),
         bandwidth_fraction=bandwidth_fraction,
         compute_fraction=compute_fraction,
     )
-    return usd_per_mtok(
-        rent_usd_per_h=rent_usd_per_h,
-        tokens_per_s=tokens_per_s(n_users=n_users, step_s=step),
-        n_accelerators=n_accelerators,
-    )
+    rent = rent_usd(held_s=1, rent_usd_per_h=rent_usd_per_h, n_accelerators=n_accelerators)
+    return rent * per_token * TOKENS_PER_MTOK
 
 
 def capacity_users(
@@ -387,7 +388,7 @@ def capacity_users(
     """
     room = pool_bytes(
         memory_bytes=memory_bytes,
-        weight_bytes=roofline.weight_bytes(n_params=n_params, weight_bits=weight_bits),
+        weight_bytes=work.weight_bytes(n_params=n_params, weight_bits=weight_bits),
         reserved_bytes=reserved_bytes,
         n_accelerators=n_accelerators,
     )
@@ -499,14 +500,14 @@ def capacity_usd_per_mtok(
         cached_dim=cached_dim,
         bytes_per_value=positive("cache_bits", cache_bits) / BITS_PER_BYTE,
     )
-    attention = roofline.attention_flop(
+    attention = work.attention_flop(
         context_tokens, n_layers=n_layers, n_heads=n_heads, attended_dim=attended_dim
     )
     return token_usd_per_mtok(
         n_users=users,
-        weight_bytes=roofline.weight_bytes(n_params=n_params, weight_bits=weight_bits),
+        weight_bytes=work.weight_bytes(n_params=n_params, weight_bits=weight_bits),
         traffic_bytes=kv.traffic_bytes(sequence_bytes=each),
-        token_flop=roofline.token_flop(active_params=n_params, attention_flop=attention),
+        token_flop=work.token_flop(active_params=n_params, attention_flop=attention),
         memory_bytes_per_s=memory_bytes_per_s,
         peak_flop_per_s=peak_flop_per_s,
         rent_usd_per_h=rent_usd_per_h,

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
-from costlib import catalog, kv, pricing, roofline, serving
+from costlib import catalog, kv, pricing, roofline, serving, work
 from costlib.units import BITS_PER_BYTE, TOKENS_PER_MTOK
 
 __all__ = [
@@ -29,6 +29,9 @@ __all__ = [
 ]
 
 
+Array = NDArray[np.float64]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rig:
     """Accelerators, the weights on them, and their rent: where a comparison takes place."""
@@ -41,6 +44,19 @@ class Rig:
     weight_bits: float
     cache_bits: float
     n_accelerators: int = 1
+
+    @property
+    def speed(self) -> dict[str, float]:
+        """Bandwidth and peak of one accelerator, as arguments of the formulas."""
+        return {
+            "memory_bytes_per_s": self.memory_bytes_per_s,
+            "peak_flop_per_s": self.peak_flop_per_s,
+        }
+
+    @property
+    def rent(self) -> dict[str, float]:
+        """What is rented, as arguments of the formulas."""
+        return {"rent_usd_per_h": self.rent_usd_per_h, "n_accelerators": self.n_accelerators}
 
 
 def sweep(formula: Callable[..., Any], **axes: ArrayLike) -> pd.DataFrame:
@@ -194,7 +210,7 @@ def cliff_ratio(*, short_tokens: float, long_tokens: float, **serving_arguments:
 
 def _decode(
     architecture: catalog.Architecture, context_tokens: ArrayLike, rig: Rig
-) -> dict[str, np.ndarray[Any, Any]]:
+) -> dict[str, Array]:
     """Memory, traffic and arithmetic of a user, and how many fit, over contexts."""
     cache = catalog.cache_layers(architecture)
     own_bits = architecture.cache_bits
@@ -202,7 +218,7 @@ def _decode(
         "bytes_per_value": (rig.cache_bits if np.isnan(own_bits) else own_bits) / BITS_PER_BYTE,
         "bytes_per_state_value": architecture.state_bits / BITS_PER_BYTE,
     }
-    weights = roofline.weight_bytes(n_params=architecture.n_params, weight_bits=rig.weight_bits)
+    weights = work.weight_bytes(n_params=architecture.n_params, weight_bits=rig.weight_bits)
     memory = kv.sequence_bytes(context_tokens, **cache, **bits)
     state = kv.sequence_bytes(0, **cache, **bits)
     pool = serving.pool_bytes(
@@ -211,12 +227,12 @@ def _decode(
         reserved_bytes=rig.reserved_bytes,
         n_accelerators=rig.n_accelerators,
     )
-    flop = roofline.token_flop(
+    flop = work.token_flop(
         active_params=architecture.n_params,
-        attention_flop=roofline.attention_flop(
+        attention_flop=work.attention_flop(
             context_tokens, **catalog.attention_layers(architecture)
         ),
-        state_flop=roofline.state_flop(**catalog.state_layers(architecture)),
+        state_flop=work.state_flop(**catalog.state_layers(architecture)),
     )
     return {
         "sequence_bytes": np.asarray(memory),
@@ -257,40 +273,38 @@ def architecture_costs(
     frames = []
     for name in names or catalog.architectures():
         user = _decode(catalog.architecture(name), context, rig)
-        moved = roofline.step_bytes(
-            n_users=user["n_users"],
-            weight_bytes=user["weight_bytes"],
-            traffic_bytes=user["traffic_bytes"],
+        users, moved = (
+            user["n_users"],
+            {key: user[key] for key in ("weight_bytes", "traffic_bytes")},
         )
-        worked = roofline.step_flop(n_users=user["n_users"], token_flop=user["token_flop"])
         moving = roofline.transfer_s(
-            moved_bytes=moved, bytes_per_s=devices * rig.memory_bytes_per_s
+            moved_bytes=roofline.step_bytes(n_users=users, **moved),
+            bytes_per_s=devices * rig.memory_bytes_per_s,
         )
-        computing = roofline.flop_s(flop=worked, peak_flop_per_s=devices * rig.peak_flop_per_s)
-        step = np.maximum(moving, computing)
-        rent = {"rent_usd_per_h": rig.rent_usd_per_h, "n_accelerators": devices}
+        computing = roofline.flop_s(
+            flop=roofline.step_flop(n_users=users, token_flop=user["token_flop"]),
+            peak_flop_per_s=devices * rig.peak_flop_per_s,
+        )
+        flat = serving.usd_per_mtok(tokens_per_s=users * user_tokens_per_s, **rig.rent)
+        light = serving.token_usd_per_mtok(
+            n_users=users, token_flop=user["token_flop"], **moved, **rig.speed, **rig.rent
+        )
+        columns: dict[str, Any] = {
+            "sequence_bytes": user["sequence_bytes"],
+            "n_users": users,
+            "step_s": np.maximum(moving, computing),
+            "bound": np.where(moving >= computing, "memory", "compute"),
+            "flat_usd_per_mtok": flat,
+            "usd_per_mtok": light,
+        }
         frames.append(
             pd.DataFrame(
                 {
                     "architecture": name,
                     "context_tokens": context,
-                    "sequence_bytes": np.broadcast_to(user["sequence_bytes"], context.shape),
-                    "n_users": np.broadcast_to(user["n_users"], context.shape),
-                    "step_s": np.broadcast_to(step, context.shape),
-                    "bound": np.where(moving >= computing, "memory", "compute"),
-                    "flat_usd_per_mtok": np.broadcast_to(
-                        serving.usd_per_mtok(
-                            tokens_per_s=user["n_users"] * user_tokens_per_s, **rent
-                        ),
-                        context.shape,
-                    ),
-                    "usd_per_mtok": np.broadcast_to(
-                        serving.usd_per_mtok(
-                            tokens_per_s=serving.tokens_per_s(n_users=user["n_users"], step_s=step),
-                            **rent,
-                        ),
-                        context.shape,
-                    ),
+                    **{
+                        key: np.broadcast_to(found, context.shape) for key, found in columns.items()
+                    },
                 }
             )
         )
@@ -371,54 +385,74 @@ def request_costs(
         np.asarray(context_tokens, dtype=np.float64), np.asarray(output_fraction, dtype=np.float64)
     )
     answer = context * share
-    prompt = context - answer
-    devices = rig.n_accelerators
-    speed = {
-        "memory_bytes_per_s": devices * rig.memory_bytes_per_s,
-        "peak_flop_per_s": devices * rig.peak_flop_per_s,
-    }
     frames = []
     for name in names or catalog.architectures():
-        architecture = catalog.architecture(name)
-        users = _decode(architecture, context, rig)["n_users"]
-        mean = _decode(architecture, prompt + answer / 2, rig)
-        reading = roofline.prefill_s(
-            prefill_flop=roofline.prefill_flop(
-                prompt,
-                active_params=architecture.n_params,
-                **catalog.prefill_layers(architecture),
-            ),
-            weight_bytes=mean["weight_bytes"],
+        columns = _request(
+            catalog.architecture(name),
+            context - answer,
+            answer,
+            rig,
             compute_fraction=compute_fraction,
-            **speed,
         )
-        step = roofline.step_s(
-            step_bytes=roofline.step_bytes(
-                n_users=users,
-                weight_bytes=mean["weight_bytes"],
-                traffic_bytes=mean["traffic_bytes"],
-            ),
-            step_flop=roofline.step_flop(n_users=users, token_flop=mean["token_flop"]),
-            **speed,
-        )
-        served = np.where(users > 0, users, 1.0)
-        writing = np.where(users > 0, answer * step / served, np.inf)
-        rent = {"rent_usd_per_h": rig.rent_usd_per_h, "n_accelerators": devices}
-        prefill_usd = np.where(users > 0, serving.rent_usd(held_s=reading, **rent), np.inf)
-        decode_usd = serving.rent_usd(held_s=writing, **rent)
         frames.append(
             pd.DataFrame(
                 {
                     "architecture": name,
                     "context_tokens": context.ravel(),
                     "output_fraction": share.ravel(),
-                    "n_users": np.broadcast_to(users, context.shape).ravel(),
-                    "prefill_usd": np.broadcast_to(prefill_usd, context.shape).ravel(),
-                    "decode_usd": np.broadcast_to(decode_usd, context.shape).ravel(),
+                    **{
+                        column: np.broadcast_to(values, context.shape).ravel()
+                        for column, values in columns.items()
+                    },
                 }
-            ).assign(usd=lambda rows: rows["prefill_usd"] + rows["decode_usd"])
+            )
         )
     return pd.concat(frames, ignore_index=True)
+
+
+def _request(
+    architecture: catalog.Architecture,
+    prompt_tokens: ArrayLike,
+    answer_tokens: ArrayLike,
+    rig: Rig,
+    *,
+    compute_fraction: float,
+    reused_tokens: ArrayLike = 0.0,
+) -> dict[str, Array]:
+    """Users, prefill, decode and total cost of requests; infinite where not one fits."""
+    prompt, answer = np.asarray(prompt_tokens), np.asarray(answer_tokens)
+    users = _decode(architecture, prompt + answer, rig)["n_users"]
+    mean = _decode(architecture, prompt + answer / 2, rig)
+    flop = work.prefill_flop(
+        prompt,
+        active_params=architecture.n_params,
+        reused_tokens=reused_tokens,
+        **catalog.prefill_layers(architecture),
+    )
+    reading = roofline.flop_s(
+        flop=flop,
+        peak_flop_per_s=rig.n_accelerators * rig.peak_flop_per_s,
+        compute_fraction=compute_fraction,
+    )
+    prefill = np.where(users > 0, serving.rent_usd(held_s=reading, **rig.rent), np.inf)
+    decode = (
+        answer
+        / TOKENS_PER_MTOK
+        * serving.token_usd_per_mtok(
+            n_users=users,
+            weight_bytes=mean["weight_bytes"],
+            traffic_bytes=mean["traffic_bytes"],
+            token_flop=mean["token_flop"],
+            **rig.speed,
+            **rig.rent,
+        )
+    )
+    return {
+        "n_users": users,
+        "prefill_usd": prefill,
+        "decode_usd": np.asarray(decode),
+        "usd": prefill + decode,
+    }
 
 
 def request_break_even(
@@ -456,22 +490,6 @@ def request_break_even(
     """
     hit = np.asarray(hit_fraction, dtype=np.float64)
     architecture = catalog.architecture(name)
-    user = _decode(architecture, prompt_tokens + answer_tokens / 2, rig)
-    devices = rig.n_accelerators
-    rent = {"rent_usd_per_h": rig.rent_usd_per_h, "n_accelerators": devices}
-    speed = {
-        "memory_bytes_per_s": rig.memory_bytes_per_s,
-        "peak_flop_per_s": rig.peak_flop_per_s,
-    }
-    decode_usd = (
-        serving.token_usd_per_mtok(
-            **{key: user[key] for key in ("n_users", "weight_bytes", "traffic_bytes", "token_flop")},
-            **speed,
-            **rent,
-        )
-        * answer_tokens
-        / TOKENS_PER_MTOK
-    )
     api_usd = pricing.request_usd(
         input_tokens=prompt_tokens,
         output_tokens=answer_tokens,
@@ -482,18 +500,14 @@ def request_break_even(
     )
     frames = []
     for case, reused in (("recomputes", 0 * hit), ("reuses", hit)):
-        flop = roofline.prefill_flop(
+        own_usd = _request(
+            architecture,
             prompt_tokens,
-            active_params=architecture.n_params,
-            reused_tokens=reused * prompt_tokens,
-            **catalog.prefill_layers(architecture),
-        )
-        reading = roofline.flop_s(
-            flop=flop,
-            peak_flop_per_s=devices * rig.peak_flop_per_s,
+            answer_tokens,
+            rig,
             compute_fraction=compute_fraction,
-        )
-        own_usd = serving.rent_usd(held_s=reading, **rent) + decode_usd
+            reused_tokens=reused * prompt_tokens,
+        )["usd"]
         frames.append(
             pd.DataFrame(
                 {
@@ -533,7 +547,8 @@ def decision_map(costs: pd.DataFrame) -> pd.DataFrame:
                 recall=recall, saving_fraction=saving.to_numpy()
             )
         )
-    return pd.concat(frames, ignore_index=True)
+    cells: pd.DataFrame = pd.concat(frames, ignore_index=True)
+    return cells
 
 
 def never_cheapest(cells: pd.DataFrame, recall: str) -> list[str]:

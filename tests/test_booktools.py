@@ -151,7 +151,8 @@ def test_a_missing_column_is_named():
 def test_a_word_that_is_no_verdict_is_refused_with_the_known_ones():
     with pytest.raises(ValueError, match=r"reproduces, reproduces if, .*, got 'true'"):
         booktools.chip("true")
-    assert {booktools.chip(word) for word in theme.VERDICT} == set(theme.VERDICT)
+    assert {str(booktools.chip(word)) for word in theme.VERDICT} == set(theme.VERDICT)
+    assert str(booktools.chip("fails", "it is late")) == "fails: it is late"
 
 
 # --- figures -------------------------------------------------------------------------------

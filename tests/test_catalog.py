@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from costlib import catalog, kv, roofline
+from costlib import catalog, kv, work
 
 # --- what the loader makes of a row --------------------------------------------------------
 
@@ -64,13 +64,13 @@ def test_layer_arguments_fit_the_formulas_they_are_made_for():
     assert kv.sequence_bytes(scenarios, **catalog.cache_layers(jamba), bytes_per_value=2).shape == (
         3,
     )
-    assert roofline.attention_flop(scenarios, **catalog.attention_layers(jamba)).shape == (3,)
-    assert roofline.prefill_flop(
+    assert work.attention_flop(scenarios, **catalog.attention_layers(jamba)).shape == (3,)
+    assert work.prefill_flop(
         scenarios, active_params=12e9, **catalog.prefill_layers(jamba)
     ).shape == (3,)
-    assert roofline.state_flop(**catalog.state_layers(jamba)) > 0
-    active = roofline.active_params(**catalog.weight_layers(jamba, active=True))
-    assert active < roofline.total_params(**catalog.weight_layers(jamba))
+    assert work.state_flop(**catalog.state_layers(jamba)) > 0
+    active = work.active_params(**catalog.weight_layers(jamba, active=True))
+    assert active < work.total_params(**catalog.weight_layers(jamba))
 
 
 @pytest.mark.parametrize("record", [catalog.accelerator("H100"), catalog.model("Llama-2-7B")])

@@ -23,7 +23,8 @@ ROOT = PACKAGE.parent
 FLOORS = [
     ("costlib units _checks", "numpy"),
     (
-        "kv roofline serving pricing queueing routing demand tco depreciation facility training",
+        "kv work roofline serving pricing queueing routing demand tco depreciation facility "
+        "training",
         "scipy",
     ),
     ("catalog study claims simulate validate", "pandas pydantic yaml"),

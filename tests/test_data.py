@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pybtex.database import parse_string
 
-from costlib import catalog, roofline, units
+from costlib import catalog, units, work
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = sorted(path.name for path in (ROOT / "data").glob("*.csv"))
@@ -134,7 +134,7 @@ def test_a_count_agrees_with_a_printed_figure_to_its_last_digit(billions, printe
 
 @pytest.mark.parametrize("model", MODELS, **by_name)
 def test_the_shapes_sum_to_the_parameters_that_the_maker_prints(model):
-    text = roofline.total_params(
+    text = work.total_params(
         **catalog.weight_layers(model), embedding_params=model.embedding_params
     )
     assert agrees((text + model.outside_params) / 1e9, model.printed_params, half_units=1)
@@ -144,7 +144,7 @@ def test_the_shapes_sum_to_the_parameters_that_the_maker_prints(model):
 def test_the_active_parameters_are_those_printed_under_one_way_of_counting(model):
     # makers count both embeddings, the output head only, or neither
     ways = [
-        roofline.active_params(**catalog.weight_layers(model, active=True), embedding_params=e)
+        work.active_params(**catalog.weight_layers(model, active=True), embedding_params=e)
         for e in (0, model.embedding_params / 2, model.embedding_params)
     ]
     printed = model.printed_active_params

@@ -1,12 +1,12 @@
-"""Arithmetic, bytes and the roof over them: published values, oracles, properties."""
+"""The larger of two times: published steps and prefills, limits, properties."""
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 
-from costlib import kv, roofline
+from costlib import kv, roofline, work
 
 H100 = {"memory_bytes_per_s": 3.35e12, "peak_flop_per_s": 989e12}  # BF16, dense
 LLAMA_70B_LAYERS = {"n_layers": 80, "n_heads": 64}
@@ -31,64 +31,10 @@ def test_ridges_are_those_published(peak, bandwidth, digits, printed):
     assert round(found, digits) == printed
 
 
-# --- parameters ------------------------------------------------------------------------------
-
-MIXTRAL = {
-    "n_layers": 32,
-    "mixer_params": 2 * 4096 * 4096 + 2 * 4096 * 1024,
-    "dense_params": 8 * 4096,
-    "expert_params": 3 * 4096 * 14336,
-    "embedding_params": 2 * 32000 * 4096,
-}
-
-
-def test_mixtral_has_47_billion_parameters_of_which_13_are_active():
-    # Jiang et al. 2024, section 1
-    assert round(roofline.total_params(**MIXTRAL, n_experts=8) / 1e9) == 47
-    assert round(roofline.active_params(**MIXTRAL, top_k=2) / 1e9) == 13
-
-
-def test_gpt_3_has_174_6_billion_parameters():
-    # Brown et al. 2020, table D.1: 174,600 million; four d x d matrices and an MLP of 8 d x d
-    found = roofline.total_params(
-        n_layers=96,
-        mixer_params=4 * 12288**2,
-        dense_params=8 * 12288**2,
-        embedding_params=(50257 + 2048) * 12288,
-    )
-    assert round(found / 1e9, 1) == 174.6
-
-
-def test_gpt_3_took_3_14e23_flop_to_train():
-    # the same table: three forward passes' worth for each of 300 billion tokens
-    assert round(3 * roofline.token_flop(active_params=174_600e6) * 300e9 / 1e23, 2) == 3.14
-
-
-def test_a_model_that_visits_all_of_its_experts_is_all_active():
-    assert roofline.total_params(**MIXTRAL, n_experts=8) == roofline.active_params(
-        **MIXTRAL, top_k=8
-    )
-
-
-def test_parameters_of_groups_add_up_and_scenarios_stay_apart():
-    found = roofline.active_params(
-        n_layers=[1, 2], mixer_params=[10, 20], dense_params=[1, 2], embedding_params=[0, 100, 200]
-    )
-    assert_array_equal(found, [55, 155, 255])
-
-
-@pytest.mark.parametrize(("bits", "gigabytes"), [(16, 140), (8, 70), (4, 35), (4.25, 37.1875)])
-def test_seventy_billion_weights_weigh(bits, gigabytes):
-    assert roofline.weight_bytes(n_params=70e9, weight_bits=bits) == gigabytes * 1e9
-
-
-# --- attention and state ---------------------------------------------------------------------
-
-
 def test_ring_decode_computes_for_0_2588_us_and_moves_for_0_64_ms_2473_times_longer():
     # the newsletter: 1M tokens over 128 H100s, one layer 8,192 wide, 4,096 bytes per token
     shard = 1e6 / 128
-    flop = roofline.attention_flop(shard, n_layers=1, n_heads=64, attended_dim=256)
+    flop = work.attention_flop(shard, n_layers=1, n_heads=64, attended_dim=256)
     computing = roofline.flop_s(flop=flop, peak_flop_per_s=989e12)
     cache = kv.sequence_bytes(shard, n_layers=1, n_kv_heads=8, cached_dim=256, bytes_per_value=2)
     moving = roofline.transfer_s(moved_bytes=cache, bytes_per_s=50e9)
@@ -100,65 +46,6 @@ def test_ring_decode_computes_for_0_2588_us_and_moves_for_0_64_ms_2473_times_lon
 def test_the_query_alone_crosses_the_ring_in_0_33_us():
     # 8,192 values in BF16 over 400 Gbit/s
     assert round(roofline.transfer_s(moved_bytes=2 * 8192, bytes_per_s=50e9) * 1e6, 2) == 0.33
-
-
-def test_attention_sees_no_more_than_its_window():
-    sees = roofline.attention_flop(
-        [1_000, 4_004, 128_000],
-        **LLAMA_70B_LAYERS,
-        attended_dim=256,
-        window_tokens=4_000,
-        sink_tokens=4,
-    )
-    assert sees[2] == sees[1] > sees[0]
-
-
-def test_attention_of_groups_adds_up_over_scenarios():
-    found = roofline.attention_flop(
-        [10, 100, 1_000],
-        n_layers=[2, 3],
-        n_heads=[1, 5],
-        attended_dim=4,
-        window_tokens=[np.inf, 50],
-    )
-    # 2 FLOP per multiply-add: 2*2*1*4 = 16 per token of the first group, 120 of the second
-    assert_array_equal(found, [16 * 10 + 120 * 10, 16 * 100 + 120 * 50, 16 * 1_000 + 120 * 50])
-
-
-def test_linear_attention_does_2_flop_per_byte_of_bf16_state_moved():
-    # the intensity that the field quotes: Yang et al. 2024, gated linear attention
-    assert roofline.state_flop(n_layers=7, state_values=128 * 128) == 2 * (7 * 128 * 128 * 2)
-
-
-def test_state_flop_of_groups_adds_up():
-    assert roofline.state_flop(n_layers=[1, 2], state_values=[10, 100]) == 4 * (10 + 200)
-
-
-@pytest.mark.parametrize(
-    ("heads", "kv_heads", "width", "intensity"),
-    [(64, 64, 2, 1), (64, 8, 2, 8), (64, 8, 1, 16), (64, 1, 2, 64)],
-)
-def test_queries_per_kv_head_set_the_intensity_of_decode_attention(
-    heads, kv_heads, width, intensity
-):
-    found = roofline.cache_intensity_flop_per_byte(
-        n_heads=heads, n_kv_heads=kv_heads, attended_dim=256, cached_dim=256, bytes_per_value=width
-    )
-    assert found == intensity
-
-
-@seeded
-@given(context=st.integers(1, 10**7), heads=st.integers(1, 128), width=st.floats(0.25, 4))
-def test_intensity_is_flop_over_bytes_at_any_context(context, heads, width):
-    shape = {"n_layers": 1, "cached_dim": 256, "n_kv_heads": 8, "bytes_per_value": width}
-    flop = roofline.attention_flop(context, n_layers=1, n_heads=heads, attended_dim=256)
-    found = roofline.cache_intensity_flop_per_byte(
-        n_heads=heads, n_kv_heads=8, attended_dim=256, cached_dim=256, bytes_per_value=width
-    )
-    assert_allclose(found, flop / kv.sequence_bytes(context, **shape))
-
-
-# --- steps -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("batch", "milliseconds"), [(1, 4.98), (8, 12.13), (240, 249.09)])
@@ -214,9 +101,9 @@ def test_a_longer_context_never_shortens_a_step(context, more, users):
     moved = roofline.step_bytes(
         n_users=users, weight_bytes=35e9, traffic_bytes=kv.sequence_bytes(contexts, **shape)
     )
-    flop = roofline.attention_flop(contexts, **LLAMA_70B_LAYERS, attended_dim=256)
+    flop = work.attention_flop(contexts, **LLAMA_70B_LAYERS, attended_dim=256)
     worked = roofline.step_flop(
-        n_users=users, token_flop=roofline.token_flop(active_params=70e9, attention_flop=flop)
+        n_users=users, token_flop=work.token_flop(active_params=70e9, attention_flop=flop)
     )
     short, long = roofline.step_s(step_bytes=moved, step_flop=worked, **H100)
     assert short <= long
@@ -228,79 +115,9 @@ def test_a_roof_of_zero_is_refused(rate):
         roofline.step_s(**({"step_bytes": 1, "step_flop": 1} | H100 | {rate: 0}))
 
 
-# --- prefill ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("window", [np.inf, 0, 1, 5, 299])
-@pytest.mark.parametrize("prompt", [0, 1, 2, 6, 300])
-def test_pairs_of_a_causal_prefill_are_those_that_one_counts(prompt, window):
-    counted = sum(min(i, window) for i in range(1, prompt + 1))
-    assert roofline.attended_pairs(prompt, kept_tokens=window) == counted
-
-
-@seeded
-@given(prompt=lengths, cached=lengths, window=st.integers(0, 100), sinks=st.integers(0, 4))
-def test_a_prefill_does_what_its_tokens_would_do_one_after_the_other(prompt, cached, window, sinks):
-    layers = {"n_layers": [2, 3, 5], "n_heads": [4, 4, 0]}
-    sees = {"window_tokens": [np.inf, window, np.inf], "sink_tokens": [0, sinks, 0]}
-    reused = min(cached, prompt)
-    state = [0, 0, 64]
-    one_by_one = roofline.token_flop(
-        active_params=1_000,
-        attention_flop=roofline.attention_flop(
-            np.arange(reused + 1, prompt + 1), **layers, **sees, attended_dim=16
-        ),
-        state_flop=roofline.state_flop(n_layers=layers["n_layers"], state_values=state),
-    )
-    at_once = roofline.prefill_flop(
-        prompt,
-        active_params=1_000,
-        **layers,
-        **sees,
-        prefill_attended_dim=16,
-        state_values=state,
-        reused_tokens=reused,
-    )
-    assert_allclose(at_once, one_by_one.sum())
-
-
-@seeded
-@given(prompt=st.integers(0, 10**6), share=st.floats(0, 1), more=st.floats(0, 1))
-def test_reusing_more_of_a_prefix_never_costs_more(prompt, share, more):
-    longer = share + (1 - share) * more
-    reused = np.floor(np.array([0, share, longer, 1]) * prompt)
-    shape = {"active_params": 7e9, "n_layers": 32, "n_heads": 32, "prefill_attended_dim": 256}
-    found = roofline.prefill_flop(prompt, **shape, reused_tokens=reused)
-    assert (np.diff(found) <= 0).all()
-    assert found[-1] == 0
-
-
-def test_a_wider_window_never_costs_less_prefill():
-    shape = {"active_params": 7e9, "n_layers": 32, "n_heads": 32, "prefill_attended_dim": 256}
-    windows = [0, 1, 1_000, 9_999, 10_000, np.inf]
-    found = [roofline.prefill_flop(10_000, **shape, window_tokens=w) for w in windows]
-    assert found == sorted(found)
-    assert found[-1] == found[-2]
-
-
-def test_a_prefix_longer_than_the_prompt_is_refused():
-    with pytest.raises(ValueError, match="reused_tokens"):
-        roofline.prefill_flop(
-            10, active_params=1, n_layers=1, n_heads=1, prefill_attended_dim=1, reused_tokens=11
-        )
-
-
-def test_a_405b_prefill_of_1m_tokens_in_77_s_on_128_gpus_runs_at_501_tflop_per_s():
-    # Yang et al. 2024, abstract: 77 s; hand arithmetic: 2 N n + 2 n^2 d L over 77 x 128
-    full = roofline.prefill_flop(
-        1e6, active_params=405e9, n_layers=126, n_heads=128, prefill_attended_dim=256
-    )
-    assert round(full / (77 * 128) / 1e12) == 501
-
-
 def test_a_128k_prefill_of_a_70b_takes_79_7_s_at_half_of_the_peak():
     # hand arithmetic: 2 N n + 2 n^2 d L = 3.94e16 FLOP over 494.5 TFLOP/s
-    flop = roofline.prefill_flop(
+    flop = work.prefill_flop(
         128e3, active_params=70e9, **LLAMA_70B_LAYERS, prefill_attended_dim=256
     )
     assert round(flop / 1e16, 2) == 3.94

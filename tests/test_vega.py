@@ -9,7 +9,7 @@ import pytest
 import vl_convert
 from numpy.testing import assert_allclose
 
-from costlib import kv, pricing, roofline, serving
+from costlib import kv, pricing, roofline, serving, work
 from costlib.charts.vega import expression
 
 LLAMA_70B = {"n_params": 70e9, "n_layers": 80, "n_kv_heads": 8, "cached_dim": 256}
@@ -108,9 +108,9 @@ def log_grid(rng, n, **ranges):
                 "compute_fraction": (0.1, 1),
             },
         ),
-        (roofline.prefill_flop, PREFILL, {"prompt_tokens": (1e3, 1e6), "reused_tokens": (1, 1e3)}),
+        (work.prefill_flop, PREFILL, {"prompt_tokens": (1e3, 1e6), "reused_tokens": (1, 1e3)}),
         (
-            roofline.prefill_flop,
+            work.prefill_flop,
             PREFILL,
             {"prompt_tokens": (1e3, 1e6), "window_tokens": (1e2, 1e5)},
         ),
@@ -150,7 +150,7 @@ def test_an_argument_may_itself_be_an_expression():
 
 
 def test_an_expression_of_numbers_alone_is_their_value():
-    text = expression(roofline.weight_bytes, n_params=70e9, weight_bits=4)
+    text = expression(work.weight_bytes, n_params=70e9, weight_bits=4)
     assert float(text) == 35e9
 
 

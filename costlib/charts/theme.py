@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 import altair as alt
@@ -31,9 +32,7 @@ __all__ = [
     "usd",
 ]
 
-FONT: Final = (
-    'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
-)
+FONT: Final = 'system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif'
 
 # name: (light, dark). Text reaches 4.5:1 and marks 3:1 on page and panel; tests measure it.
 TOKENS: Final[Mapping[str, tuple[str, str]]] = {
@@ -178,7 +177,7 @@ def _theme() -> alt.theme.ThemeConfig:
 
 
 def titled(
-    chart: alt.LayerChart | alt.Chart | alt.HConcatChart,
+    chart: Any,
     *,
     title: str,
     subtitle: str,
@@ -215,7 +214,7 @@ def spread(
     pixels = [(scale(value) - bottom) / length * height for value in values]
     order = sorted(range(len(pixels)), key=pixels.__getitem__)
     for _ in range(200):
-        for below, above in zip(order, order[1:], strict=False):
+        for below, above in pairwise(order):
             need = gap - (pixels[above] - pixels[below])
             if need > 1e-6:
                 pixels[below] -= need / 2
@@ -255,7 +254,7 @@ def end_labels(
     return labels
 
 
-def reference(value: float, words: str, *, axis: str = "y") -> alt.LayerChart:
+def reference(value: float, words: str, *, axis: str = "y") -> Any:
     """A value that the reader knows: a thin dotted rule with its words on it, no colour."""
     rows = pd.DataFrame({"value": [value], "words": [words]})
     rule = alt.Chart(rows).mark_rule(strokeDash=[2, 3], strokeWidth=1.25, color=hue("muted"))
@@ -266,8 +265,7 @@ def reference(value: float, words: str, *, axis: str = "y") -> alt.LayerChart:
         pair = rule.encode(y="value:Q"), label.encode(x=alt.value(0), y="value:Q", text="words:N")
     else:
         pair = rule.encode(x="value:Q"), label.encode(x="value:Q", y=alt.value(12), text="words:N")
-    layers: alt.LayerChart = alt.layer(*pair)
-    return layers
+    return alt.layer(*pair)
 
 
 def band(rows: pd.DataFrame, *, x: str, low: str, high: str, token: str) -> alt.Chart:
@@ -286,15 +284,16 @@ def usd(value: float) -> str:
     >>> usd(0.33626), usd(19.8413), usd(1234.5), usd(float("inf"))
     ('$0.336', '$19.84', '$1,234', 'no one fits')
     """
+    if math.isnan(value):
+        raise ValueError("a price is NaN; say in words what that means")
     if math.isinf(value):
         return "no one fits"
-    if value >= 1000:
-        return f"${value:,.0f}"
-    if value >= 10:
-        return f"${value:,.2f}"
     if value <= 0:
         return "$0"
-    return f"${value:.{max(2, 2 - math.floor(math.log10(value)))}f}"
+    shown = float(f"{value:.3g}")  # 0.9996 is 1.00, not 1.000
+    if shown < 10:
+        return f"${shown:.{max(2, 2 - math.floor(math.log10(shown)))}f}"
+    return f"${value:,.0f}" if round(value, 2) >= 1000 else f"${value:,.2f}"
 
 
 def css() -> str:
