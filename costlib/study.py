@@ -17,6 +17,7 @@ from costlib.units import BITS_PER_BYTE, TOKENS_PER_MTOK
 __all__ = [
     "Rig",
     "architecture_costs",
+    "card",
     "cliff_ratio",
     "decision_map",
     "flip_point",
@@ -59,6 +60,66 @@ class Rig:
         return {"rent_usd_per_h": self.rent_usd_per_h, "n_accelerators": self.n_accelerators}
 
 
+def card(
+    device: catalog.Accelerator,
+    *,
+    activations: str,
+    weight_bits: float,
+    cache_bits: float,
+    rent_usd_per_h: float,
+    reserved_bytes: float,
+    memory_bytes: float | None = None,
+    n_accelerators: int = 1,
+) -> Rig:
+    """A rig of one kind of accelerator from the catalog.
+
+    Parameters
+    ----------
+    device
+        The accelerator.
+    activations
+        Format whose peak counts: tf32, bf16, fp8, int8 or fp4.
+    weight_bits, cache_bits
+        Bits per weight and per cached value. [bits]
+    rent_usd_per_h
+        Rent of one accelerator. [USD/h]
+    reserved_bytes
+        Kept free on each. [bytes]
+    memory_bytes
+        Memory of each; by default what the device truly has. [bytes]
+    n_accelerators
+        Accelerators that share weights and step evenly. [-]
+
+    Raises
+    ------
+    ValueError
+        If the device has no peak in that format.
+
+    Examples
+    --------
+    >>> h100 = catalog.accelerator("H100")
+    >>> card(
+    ...     h100, activations="fp8", weight_bits=8, cache_bits=8, rent_usd_per_h=2.5,
+    ...     reserved_bytes=6e9,
+    ... ).peak_flop_per_s
+    1979000000000000.0
+    """
+    peak = device.peak_flop_per_s.get(activations, np.nan)
+    if not peak > 0:
+        has = ", ".join(name for name, rate in device.peak_flop_per_s.items() if rate > 0)
+        raise ValueError(f"activations: {device.name} has no {activations} peak; it has {has}")
+    return Rig(
+        memory_bytes=device.memory_bytes if memory_bytes is None else memory_bytes,
+        memory_bytes_per_s=device.memory_bytes_per_s,
+        peak_flop_per_s=peak,
+        rent_usd_per_h=rent_usd_per_h,
+        reserved_bytes=reserved_bytes,
+        weight_bits=weight_bits,
+        cache_bits=cache_bits,
+        n_accelerators=n_accelerators,
+    )
+
+
 def sweep(formula: Callable[..., Any], **axes: ArrayLike) -> pd.DataFrame:
     """Evaluate a formula on the product of its axes, in one vectorised call.
 
@@ -90,6 +151,8 @@ def one_at_a_time(
     formula: Callable[..., Any],
     base: Mapping[str, Any],
     ranges: Mapping[str, tuple[float, float]],
+    *,
+    n_points: int = 65,
 ) -> pd.DataFrame:
     """Move each parameter alone over its range, the others at their base.
 
@@ -101,10 +164,14 @@ def one_at_a_time(
         Every argument of the formula.
     ranges
         Parameter: (low, high).
+    n_points
+        Values tried in each range, its ends and the base included: a formula with whole users
+        has its extremes between the ends.
 
     Returns
     -------
-        Per parameter its values, the results there and at the base, widest swing first.
+        Per parameter its ends, the results there and at the base, the least and the largest
+        finite result, and the share of the range in which the result is finite; widest first.
 
     Raises
     ------
@@ -123,19 +190,26 @@ def one_at_a_time(
     if stray := sorted(set(ranges) - set(base)):
         raise ValueError(f"{stray[0]} has a range but no base value")
     centre = float(formula(**base))
-    rows = [
-        {
-            "parameter": name,
-            "low": low,
-            "high": high,
-            "result_low": float(formula(**{**base, name: low})),
-            "result_high": float(formula(**{**base, name: high})),
-            "result_base": centre,
-        }
-        for name, (low, high) in ranges.items()
-    ]
+    rows = []
+    for name, (low, high) in ranges.items():
+        tried = np.append(np.linspace(low, high, n_points), base[name])
+        results = np.array([float(formula(**{**base, name: value})) for value in tried])
+        finite = results[np.isfinite(results)]
+        rows.append(
+            {
+                "parameter": name,
+                "low": low,
+                "high": high,
+                "result_low": results[0],
+                "result_high": results[n_points - 1],
+                "result_base": centre,
+                "result_min": finite.min() if finite.size else np.nan,
+                "result_max": finite.max() if finite.size else np.nan,
+                "finite_fraction": np.isfinite(results[:n_points]).mean(),
+            }
+        )
     table = pd.DataFrame(rows)
-    swing = (table["result_high"] - table["result_low"]).abs()
+    swing = table["result_max"] - table["result_min"]
     return table.loc[swing.sort_values(ascending=False, kind="stable").index].reset_index(drop=True)
 
 

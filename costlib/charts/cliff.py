@@ -184,12 +184,12 @@ def try_cliff(controls: Sequence[Control], fixed: Mapping[str, Any]) -> Any:
     return titled(
         chart,
         title="Your cliff: where do you stand on it?",
-        subtitle="A 70B model with grouped-query attention on one GPU; dashed: this chapter's rig",
+        subtitle="A 70B model with grouped-query attention on one GPU; dashed: this chapter’s rig",
         description=(
             "Interactive line chart of cost per million output tokens against context, both axes "
             f"logarithmic. With the chapter's numbers {users:g} users fit."
         ),
-        note="Recomputed in your browser by the library's own formulas, at the speed of light.",
+        note="Recomputed in your browser by the library’s own formulas, at the speed of light.",
     )
 
 

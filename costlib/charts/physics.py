@@ -116,7 +116,7 @@ def architecture_cliff(costs: pd.DataFrame, *, user_tokens_per_s: float) -> Any:
     )
     return titled(
         lines + names,
-        title="Only a window or a state stays flat; the others start lower and climb as fast",
+        title="A window or a state stays flat; a smaller cache starts lower and climbs as fast",
         subtitle=(
             f"Cost of output by context, {user_tokens_per_s:g} tokens/s for each user that fits; "
             "both axes logarithmic"
@@ -189,12 +189,12 @@ def roofline_cliff(costs: pd.DataFrame, *, slowest_fraction: float, list_usd: fl
         title="Counted in bytes, the cliff is lower at both ends and less steep",
         subtitle=(
             "Full attention. Dashed: the same speed for everybody; shaded: kernels at "
-            f"{slowest_fraction:.0%} to 100 % of peak bandwidth; both axes logarithmic"
+            f"{100 * slowest_fraction:.0f} to 100 % of peak bandwidth; both axes logarithmic"
         ),
         description=(
             "Line chart with a band. At the longest context the fixed speed gives "
             f"{usd(last['source'])}, the speed of light {usd(last['speed of light'])}, "
-            f"kernels at {slowest_fraction:.0%} of the bandwidth {usd(last['slowest'])}."
+            f"kernels at {100 * slowest_fraction:.0f} % of the bandwidth {usd(last['slowest'])}."
         ),
     )
 
@@ -401,25 +401,25 @@ def ratio_swings(table: pd.DataFrame, *, labels: Mapping[str, str]) -> Any:
 
     `table` comes from `study.one_at_a_time`; `labels` says each parameter in words.
     """
-    finite = table[np.isfinite(table[["result_low", "result_high"]]).all(axis=1)]
-    left_out = [labels[name] for name in table["parameter"] if name not in set(finite["parameter"])]
     rows = pd.DataFrame(
         {
-            "name": finite["parameter"].map(labels),
-            "low": np.minimum(finite["result_low"], finite["result_high"]).round(2),
-            "high": np.maximum(finite["result_low"], finite["result_high"]).round(2),
-            "rank": range(len(finite)),
+            "name": table["parameter"].map(labels),
+            "low": table["result_min"].round(2),
+            "high": table["result_max"].round(2),
+            "rank": range(len(table)),
         }
     )
     rows["text"] = [
-        f"{low:.1f} to {high:.1f}" for low, high in zip(rows["low"], rows["high"], strict=True)
+        (f"{low:.1f} to {high:.1f}" if high - low >= 0.1 else "does not move it")
+        + (", then nobody fits" if fits < 1 else "")
+        for low, high, fits in zip(rows["low"], rows["high"], table["finite_fraction"], strict=True)
     ]
     base = float(table["result_base"].iloc[0])
     y = alt.Y("name:N", sort=alt.EncodingSortField("rank"), title=None).axis(
         labelColor=hue("ink"), labelFontSize=13, labelLimit=260, grid=False
     )
     x = alt.X("low:Q", title="Cost at the long context over cost at the short one").scale(
-        domain=[0, float(rows["high"].max()) * 1.25]
+        domain=[0, float(rows["high"].max()) * 1.3]
     )
     bars = (
         alt.Chart(rows[["name", "low", "high", "rank"]])
@@ -434,13 +434,13 @@ def ratio_swings(table: pd.DataFrame, *, labels: Mapping[str, str]) -> Any:
     return titled(
         alt.layer(bars, reference(round(base, 2), f"{base:.1f}", axis="x"), text),
         title="Memory decides how steep the cliff is; bandwidth and rent do not",
-        subtitle="Each assumption moved alone, the others as in the newsletter's rig",
+        subtitle="Each assumption moved alone, the others as in the newsletter’s rig",
         description="Bars of the ratio as each assumption moves: "
         + "; ".join(
             f"{row.name_}: {row.text}"
             for row in rows.rename(columns={"name": "name_"}).itertuples()
         )
         + f"; base {base:.1f}.",
-        note=f"Left out, since one end serves nobody: {', '.join(left_out)}." if left_out else "",
+        note="Where nobody fits at the long context the ratio has no value and the bar ends.",
         height=40 * len(rows) + 40,
     )
