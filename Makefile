@@ -47,7 +47,7 @@ check: $(STAMP) ## style and types
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
-bench: $(STAMP) ## time the formulas over a million scenarios
+bench: $(STAMP) ## print speed of formulas, book and tests, and weight of the pages
 	@$(BIN)/python tools/bench.py
 
 clean: ## remove everything built and cached, but not .venv

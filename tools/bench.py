@@ -1,61 +1,157 @@
-"""Time the formulas over a million scenarios, drawn at random and given in one call."""
+"""Measure, and print: formulas, book, tests, and the weight of the chapter pages.
+
+Everything but the formulas runs in a copy of the project, so nothing here is touched.
+"""
 
 from __future__ import annotations
 
+import functools
+import gzip
+import http.server
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from costlib import kv, serving
+from costlib import serving, units
+from inputs import ROOT
 
-SCENARIOS = 1_000_000
-REPEATS = 3
-MODEL = {"n_layers": 80, "n_kv_heads": 8, "cached_dim": 256}
+CHUNKS, CHUNK = 512, 8192  # a chunk fits the cache of one core; larger calls wait for memory
+MODEL = {"n_params": 70e9, "n_layers": 80, "n_kv_heads": 8, "cached_dim": 256}
+CARD = {"memory_bytes": 80e9, "reserved_bytes": 6e9}
+LEFT_OUT = (".git", ".venv", "build", "__pycache__", ".*_cache", ".hypothesis")
 
 
-def seconds(call: Callable[[], Any]) -> float:
-    """Best of a few runs, which is the least disturbed."""
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        call()
-        times.append(time.perf_counter() - start)
-    return min(times)
+def timed(call: Callable[[], Any]) -> float:
+    """Seconds that a call takes."""
+    start = time.perf_counter()
+    call()
+    return time.perf_counter() - start
+
+
+def line(what: str, value: float, unit: str) -> None:
+    """Print one measure."""
+    print(f"  {what:<52}{value:9,.2f} {unit}", flush=True)
+
+
+def formulas() -> None:
+    """Evaluations per second of the cliff, over arrays, on one core."""
+    context = np.random.default_rng(2026).uniform(1e3, 1e6, (CHUNKS, CHUNK))
+    users = functools.partial(serving.capacity_users, weight_bits=4, cache_bits=8, **MODEL, **CARD)
+    cost = functools.partial(
+        serving.capacity_usd_per_mtok,
+        weight_bits=4,
+        cache_bits=8,
+        n_heads=64,
+        attended_dim=256,
+        memory_bytes_per_s=3.35e12,
+        peak_flop_per_s=989e12,
+        rent_usd_per_h=2.5,
+        **MODEL,
+        **CARD,
+    )
+    print("formulas, one core")
+    for name, formula in (("capacity_users", users), ("capacity_usd_per_mtok", cost)):
+        best = min(timed(functools.partial(list, map(formula, context))) for _ in range(3))
+        line(f"serving.{name}", context.size / best / 1e6, "million evaluations/s")
+
+
+def book(copy: Path) -> None:
+    """Seconds of a clean, an incremental and an idle build."""
+
+    def build() -> None:
+        subprocess.run([sys.executable, "tools/build.py", "book"], cwd=copy, check=True)
+
+    print("book")
+    line("clean make book", timed(build), "s")
+    line("idle make book", timed(build), "s")
+    chapter = min((copy / "notebooks").glob("*.ipynb"))
+    chapter.write_text(chapter.read_text("utf-8").replace("?\\n", " now?\\n", 1) + "\n", "utf-8")
+    line(f"make book after an edit in {chapter.stem}", timed(build), "s")
+
+
+def tests(copy: Path) -> None:
+    """Seconds of the test suite, the book being built."""
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "auto", "--dist", "loadfile"]
+    command += ["--nbval", "--nbval-current-env", "costlib", "tests", "notebooks"]
+    print("tests")
+
+    def run() -> None:
+        outcome = subprocess.run(command, cwd=copy, capture_output=True, text=True, check=False)
+        print(f"  {(outcome.stdout.strip().splitlines() or ['no output'])[-1]}")
+
+    line("make test after make book", timed(run), "s")
+
+
+def pages(copy: Path) -> None:
+    """Compressed bytes of each chapter page, and the time to its first and its live picture."""
+    from playwright.sync_api import sync_playwright
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *_: Any) -> None:
+            """Say nothing."""
+
+    site = copy / "build" / "html"
+    handler = functools.partial(Quiet, directory=site)
+    print("pages")
+    with (
+        http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server,
+        sync_playwright() as playwright,
+    ):
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        base = f"http://127.0.0.1:{server.server_port}/"
+        browser = playwright.chromium.launch(
+            executable_path=shutil.which("chromium") or playwright.chromium.executable_path,
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        for chapter in sorted((site / "notebooks").glob("*.html")):
+            page = browser.new_page()
+            asked: list[str] = []
+            page.on("request", functools.partial(note, asked))
+            page.goto(f"{base}notebooks/{chapter.name}")
+            weigh = functools.partial(compressed, site=site, base=base)
+            line(f"{chapter.stem}: first load, {len(set(asked))} files", weigh(asked), "kB")
+            paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0]")
+            line("first chart painted with the page", paint["startTime"] / units.MS_PER_S, "s")
+            live = page.locator("figure.chart:has(script)")
+            if live.count():
+                start = time.perf_counter()
+                live.first.scroll_into_view_if_needed()
+                page.wait_for_selector("figure[data-drawn]", timeout=20_000)
+                line("slider in view to live chart drawn", time.perf_counter() - start, "s")
+                line(f"with the slider, {len(set(asked))} files", weigh(asked), "kB")
+            page.close()
+        browser.close()
+        server.shutdown()
+
+
+def note(asked: list[str], request: Any) -> None:
+    """Remember what a page asked for."""
+    asked.append(request.url)
+
+
+def compressed(asked: list[str], *, site: Path, base: str) -> float:
+    """Compressed kB of what was asked for."""
+    paths = {site / url.removeprefix(base).split("?")[0].split("#")[0] for url in asked}
+    return sum(len(gzip.compress(path.read_bytes(), 9)) for path in paths) / 1e3
 
 
 def main() -> None:
-    """Print the time of each formula."""
-    random = np.random.default_rng(2026)
-    context_tokens = random.uniform(1e3, 1e6, SCENARIOS)
-    rent_usd_per_h = random.uniform(1, 10, SCENARIOS)
-    memory_bytes = random.uniform(40e9, 300e9, SCENARIOS)
-
-    def cache() -> Any:
-        return kv.sequence_bytes(context_tokens, bytes_per_value=1, **MODEL)
-
-    def cost() -> Any:
-        return serving.capacity_usd_per_mtok(
-            context_tokens,
-            n_params=70e9,
-            weight_bits=4,
-            cache_bits=8,
-            n_heads=64,
-            attended_dim=256,
-            memory_bytes=memory_bytes,
-            memory_bytes_per_s=3.35e12,
-            peak_flop_per_s=989e12,
-            rent_usd_per_h=rent_usd_per_h,
-            **MODEL,
-        )
-
-    print(f"{SCENARIOS:,} scenarios in one call, best of {REPEATS}")
-    for name, call in (
-        ("kv.sequence_bytes", cache),
-        ("serving.capacity_usd_per_mtok", cost),
-    ):
-        print(f"  {name:<32}{seconds(call):7.3f} s")
+    """Print every measure."""
+    formulas()
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "book"
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*LEFT_OUT))
+        book(copy)
+        pages(copy)
+        tests(copy)
 
 
 if __name__ == "__main__":

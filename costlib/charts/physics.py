@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import altair as alt
@@ -52,6 +52,14 @@ def _doublings(low: float, high: float) -> list[float]:
     return [float(2**k) for k in range(int(np.log2(low)), int(np.log2(high)) + 1)]
 
 
+def _corners(rows: pd.DataFrame, line: str, values: Sequence[str]) -> pd.DataFrame:
+    """What a step line needs: the points at which it moves, and both ends of each line."""
+    before = rows.groupby(line, sort=False)[list(values)].shift()
+    moves = (rows[list(values)] != before).any(axis=1)
+    last = ~rows[line].duplicated(keep="last")
+    return rows[moves | last]
+
+
 def context_axis(low: float, high: float) -> alt.X:
     """Context in thousands of tokens, ticks at doublings."""
     scale = alt.Scale(type="log", base=2, domain=[low, high], nice=False)
@@ -88,7 +96,7 @@ def architecture_cliff(costs: pd.DataFrame, *, user_tokens_per_s: float) -> Any:
     low, high = _decades(rows["usd"], 2.2)
     color = alt.Color("architecture:N", scale=_architectures(), legend=None)
     lines = (
-        alt.Chart(rows.drop(columns="text"))
+        alt.Chart(_corners(rows.drop(columns="text"), "architecture", ["usd"]))
         .mark_line(interpolate="step-after")
         .encode(
             context_axis(rows["context_k"].min(), rows["context_k"].max()),
@@ -272,7 +280,7 @@ def busy_share(rows: pd.DataFrame, *, words: Mapping[str, str]) -> Any:
         scale=alt.Scale(domain=names, range=[hue("blue"), hue("ochre")][: len(names)]),
         legend=None,
     )
-    x = alt.X("hit:Q", title="Share of the prompt found in a cache (%)").scale(domain=[0, 100])
+    x = alt.X("hit:Q", title="Prompt found in a cache (%)").scale(domain=[0, 100])
     y = alt.Y("busy:Q", title="Busy share of rented hours that breaks even (%)").scale(
         domain=[0, high]
     )
@@ -306,15 +314,7 @@ def cheapest_map(cells: pd.DataFrame, *, recall: str, thresholds: Mapping[str, f
             np.sort(shown["output_fraction"].unique()),
         )
     )
-    rows = pd.DataFrame(
-        {
-            "architecture": shown["architecture"],
-            "x": (shown["context_tokens"] / KTOK / across).round(4),
-            "x2": (shown["context_tokens"] / KTOK * across).round(4),
-            "y": (shown["output_fraction"] * 100 / along).round(4),
-            "y2": (shown["output_fraction"] * 100 * along).round(4),
-        }
-    )
+    rows = _tiles(shown, across, along)
     low, high = float(rows["x"].min()), float(rows["x2"].max())
     bottom, top = float(rows["y"].min()), float(rows["y2"].max())
     x = alt.X(
@@ -333,30 +333,15 @@ def cheapest_map(cells: pd.DataFrame, *, recall: str, thresholds: Mapping[str, f
     )
     color = alt.Color("architecture:N", scale=_architectures(), legend=None)
     tiles = alt.Chart(rows).mark_rect(opacity=0.3).encode(x, y, x2="x2:Q", y2="y2:Q", color=color)
-    # The median of a region lies in it often enough; a region of crumbs gets no name.
-    share = rows["architecture"].value_counts(normalize=True)
-    middle = (
-        pd.DataFrame(
-            {
-                "architecture": rows["architecture"],
-                "x": np.sqrt(rows["x"] * rows["x2"]),
-                "y": np.sqrt(rows["y"] * rows["y2"]),
-            }
-        )
-        .groupby("architecture")[["x", "y"]]
-        .median()
-        .round(4)
-        .reset_index()
-    )
-    words = (
-        alt.Chart(middle[middle["architecture"].map(share) > 0.02])
-        .mark_text(fontWeight=600, fontSize=14, dy=-9)
-        .encode(x="x:Q", y="y:Q", text="architecture:N", color=color)
-    )
     figures = _savings(shown)
+    words = (
+        alt.Chart(_names(shown, figures))
+        .mark_text(fontWeight=600, fontSize=13, lineHeight=14)
+        .encode(x="x:Q", y="y:Q", text="words:N", color=color)
+    )
     saved = (
         alt.Chart(figures)
-        .mark_text(fontSize=12, color=hue("ink"), dy=7)
+        .mark_text(fontSize=12, color=hue("ink"))
         .encode(x="x:Q", y="y:Q", text="text:N")
     )
     marks = [reference(tokens / KTOK, name, axis="x") for name, tokens in thresholds.items()]
@@ -370,13 +355,74 @@ def cheapest_map(cells: pd.DataFrame, *, recall: str, thresholds: Mapping[str, f
             "the two documents draw the line"
         ),
         description=f"Map of the cheapest architecture with {recall}: "
-        + ", ".join(f"{name} on {part:.0%} of the area" for name, part in share.items())
+        + ", ".join(
+            f"{name} on {part:.0%} of the area"
+            for name, part in shown["architecture"].value_counts(normalize=True).items()
+        )
         + ". Saving against full attention "
         + ", ".join(figures["text"])
         + " over a grid from short contexts and short answers upwards.",
         note="Edges are ragged because users are whole.",
         height=300,
     )
+
+
+def _tiles(shown: pd.DataFrame, across: float, along: float) -> pd.DataFrame:
+    """Rectangles of a map: equal neighbours of one context are one tile."""
+    ordered = shown.sort_values(["context_tokens", "output_fraction"])
+    winner, context = ordered["architecture"], ordered["context_tokens"]
+    run = ((winner != winner.shift()) | (context != context.shift())).cumsum()
+    runs = ordered.groupby(run)
+    share = runs["output_fraction"].agg(["min", "max"]) * 100
+    first = runs["context_tokens"].first() / KTOK
+    return pd.DataFrame(
+        {
+            "architecture": runs["architecture"].first(),
+            "x": (first / across).round(4),
+            "x2": (first * across).round(4),
+            "y": (share["min"] / along).round(4),
+            "y2": (share["max"] * along).round(4),
+        }
+    )
+
+
+def _names(shown: pd.DataFrame, figures: pd.DataFrame) -> pd.DataFrame:
+    """Where each region is named: inside it, near its middle, and between the figures."""
+    points = pd.DataFrame(
+        {
+            "architecture": shown["architecture"],
+            "x": np.log(shown["context_tokens"] / KTOK),
+            "y": np.log(shown["output_fraction"] * 100),
+        }
+    )
+    gaps = {
+        axis: _between(np.log(np.sort(figures[axis].unique())), points[axis]) for axis in ("x", "y")
+    }
+    rows = []
+    for name, region in points.groupby("architecture"):
+        if len(region) < 0.02 * len(points):
+            continue  # a region of crumbs gets no name
+        free = region[region["x"].isin(gaps["x"]) & region["y"].isin(gaps["y"])]
+        centre = region[["x", "y"]].median()
+        spot = (free if len(free) else region)[["x", "y"]]
+        nearest = np.exp(spot.iloc[int(((spot - centre) ** 2).sum(axis=1).argmin())])
+        rows.append(
+            {
+                "architecture": name,
+                "words": str(name).split(),
+                "x": round(float(nearest["x"]), 4),
+                "y": round(float(nearest["y"]), 4),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _between(taken: np.ndarray[Any, Any], cells: pd.Series[float]) -> set[float]:
+    """The cells nearest to the middles between the taken places and the map's edges."""
+    grid = np.sort(cells.unique())
+    stops = np.concatenate([grid[:1], taken, grid[-1:]])
+    middles = (stops[:-1] + stops[1:]) / 2
+    return {float(grid[np.abs(grid - middle).argmin()]) for middle in middles}
 
 
 def _savings(shown: pd.DataFrame) -> pd.DataFrame:
@@ -391,7 +437,7 @@ def _savings(shown: pd.DataFrame) -> pd.DataFrame:
         {
             "x": (picked["context_tokens"] / KTOK).round(4),
             "y": (picked["output_fraction"] * 100).round(4),
-            "text": picked["saving_fraction"].map("{:.0%}".format),
+            "text": (picked["saving_fraction"] * 100).map("{:.0f} %".format),
         }
     )
 
@@ -415,21 +461,20 @@ def ratio_swings(table: pd.DataFrame, *, labels: Mapping[str, str]) -> Any:
         for low, high, fits in zip(rows["low"], rows["high"], table["finite_fraction"], strict=True)
     ]
     base = float(table["result_base"].iloc[0])
-    y = alt.Y("name:N", sort=alt.EncodingSortField("rank"), title=None).axis(
-        labelColor=hue("ink"), labelFontSize=13, labelLimit=260, grid=False
-    )
-    x = alt.X("low:Q", title="Cost at the long context over cost at the short one").scale(
-        domain=[0, float(rows["high"].max()) * 1.3]
+    rows["words"] = rows["name"] + ": " + rows["text"]
+    y = alt.Y("name:N", sort=alt.EncodingSortField("rank"), title=None, axis=None)
+    x = alt.X("low:Q", title="Cost at the long context over the short one").scale(
+        domain=[0, float(rows["high"].max()) * 1.05]
     )
     bars = (
         alt.Chart(rows[["name", "low", "high", "rank"]])
-        .mark_bar(height=16, color=hue("muted"))
+        .mark_bar(height=12, yOffset=8, color=hue("muted"))
         .encode(x, y, x2="high:Q")
     )
     text = (
-        alt.Chart(rows[["name", "high", "text", "rank"]])
-        .mark_text(align="left", dx=6)
-        .encode(x="high:Q", y=y, text="text:N")
+        alt.Chart(rows[["name", "words", "rank"]])
+        .mark_text(align="left", dy=-8, fontSize=13)
+        .encode(x=alt.value(0), y=y, text="words:N")
     )
     return titled(
         alt.layer(bars, reference(round(base, 2), f"{base:.1f}", axis="x"), text),
@@ -442,5 +487,5 @@ def ratio_swings(table: pd.DataFrame, *, labels: Mapping[str, str]) -> Any:
         )
         + f"; base {base:.1f}.",
         note="Where nobody fits at the long context the ratio has no value and the bar ends.",
-        height=40 * len(rows) + 40,
+        height=44 * len(rows) + 30,
     )

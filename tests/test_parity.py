@@ -1,0 +1,187 @@
+"""Charts with sliders, as committed, plot what the library computes, wherever the sliders stand."""
+
+import html
+import itertools
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import vl_convert
+from numpy.testing import assert_allclose
+
+from costlib import booktools, catalog, serving, units
+
+NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
+NUMBER = r"-?(?:[\d.]+(?:e[+-]?\d+)?|Infinity)"
+
+
+def live_charts(path):
+    """Specs in a notebook's outputs that have bound parameters, in the order of the page."""
+    cells = json.loads(path.read_text("utf-8"))["cells"]
+    specs = [
+        output["data"][booktools.MIME]
+        for cell in cells
+        for output in cell.get("outputs", [])
+        if booktools.MIME in output.get("data", {})
+    ]
+    return [spec for spec in specs if any("bind" in p for p in spec.get("params", []))]
+
+
+def inputs(spec):
+    """Bound parameters by name."""
+    return {p["name"]: p for p in spec["params"] if "bind" in p}
+
+
+def settings(spec, n_random=40):
+    """Both ends and every option of each input, alone; then all of them at random."""
+    bound = inputs(spec)
+    ends = {
+        name: p["bind"].get("options") or [p["bind"]["min"], p["bind"]["max"]]
+        for name, p in bound.items()
+    }
+    first = {name: p["value"] for name, p in bound.items()}
+    alone = [first | {name: value} for name, values in ends.items() for value in values]
+    rng = np.random.default_rng(0)
+
+    def anywhere(bind):
+        if "options" in bind:
+            return bind["options"][rng.integers(len(bind["options"]))]
+        steps = round((bind["max"] - bind["min"]) / bind["step"])
+        return float(bind["min"] + bind["step"] * rng.integers(steps + 1))
+
+    mixed = [{name: anywhere(p["bind"]) for name, p in bound.items()} for _ in range(n_random)]
+    return [first, *alone, *mixed]
+
+
+def plotted(spec, setting, *fields):
+    """What every layer with transforms plots at a setting: rows of the fields, with every digit.
+
+    Marks become points whose description comes back as the aria-label of the drawing.
+    """
+    told = json.loads(json.dumps(spec))
+    for parameter in told["params"]:
+        if parameter.pop("bind", None):
+            parameter["value"] = setting[parameter["name"]]
+    layers = [layer for layer in told["layer"] if "transform" in layer]
+    for number, layer in enumerate(layers):
+        layer["mark"] = "point"
+        told_here = [f"toString({field})" for field in fields]
+        text = " + '|' + ".join([f"'layer {number}'", *told_here])
+        layer["transform"].append({"calculate": text, "as": "told"})
+        layer["encoding"] = {
+            "x": {"value": 1},
+            "y": {"value": 1},
+            "description": {"field": "told", "type": "nominal"},
+        }
+    told["layer"] = layers
+    svg = html.unescape(vl_convert.vegalite_to_svg(told))
+    found = re.findall(rf'aria-label="layer (\d+)((?:\|{NUMBER})+)"', svg)
+    rows = [[] for _ in layers]
+    for number, values in found:
+        rows[int(number)].append([float(value) for value in values[1:].split("|")])
+    return [np.array(layer).reshape(-1, len(fields)) for layer in rows]
+
+
+def told_by(spec, setting, expression):
+    """Text of an expression over a chart's parameters, whether or not anything is drawn there."""
+    bare = {
+        "$schema": spec["$schema"],
+        "params": [
+            {"name": p["name"], "value": setting[p["name"]]} if "bind" in p else p
+            for p in spec["params"]
+        ],
+        "data": {"values": [{}]},
+        "transform": [{"calculate": expression, "as": "told"}],
+        "mark": "text",
+        "encoding": {"text": {"field": "told", "type": "nominal"}},
+    }
+    (told,) = re.findall(r"<text[^>]*>(.*?)</text>", vl_convert.vegalite_to_svg(bare))
+    return html.unescape(told)
+
+
+def steady(formula, context, **given):
+    """Where a whole number does not hang on the last digit of the context."""
+    near = [formula(context * (1 + error), **given) for error in (-1e-9, 0, 1e-9)]
+    return (near[0] == near[1]) & (near[1] == near[2])
+
+
+# --- the comparisons -------------------------------------------------------------------------
+
+
+def compare_cliff(spec):
+    """The curve, the reader's point, their users and their cost; how many points it compared."""
+    h100 = catalog.accelerator("H100")
+    shape = {"n_params": 70e9, "n_layers": 80, "n_kv_heads": 8, "cached_dim": 256}
+    speed = {
+        "n_heads": 64,
+        "attended_dim": 256,
+        "memory_bytes_per_s": h100.memory_bytes_per_s,
+        "peak_flop_per_s": h100.peak_flop_per_s["bf16"],
+    }
+    scales = {"memory_bytes": units.GB, "reserved_bytes": units.GB}
+    n_points = 0
+    for setting in settings(spec):
+        given = {
+            name: value * scales.get(name, 1)
+            for name, value in setting.items()
+            if name != "context_tokens"
+        }
+        rent = {"rent_usd_per_h": given.pop("rent_usd_per_h")}
+        mine = setting["context_tokens"] * units.TOKENS_PER_KTOK
+        users = serving.capacity_users(mine, **shape, **given)
+        usd = serving.capacity_usd_per_mtok(mine, **shape, **speed, **given, **rent)
+        if steady(serving.capacity_users, mine, **shape, **given):
+            told = told_by(spec, setting, "my_users + '|' + my_usd")
+            my_users, my_usd = (float(value) for value in told.split("|"))
+            assert my_users == users, setting
+            assert_allclose(my_usd, usd, rtol=1e-12, err_msg=str(setting))
+
+        curve, *own = plotted(spec, setting, "datum.context_k", "datum.usd")
+        context = np.geomspace(4, 256, 161) * units.TOKENS_PER_KTOK
+        fits = np.isfinite(
+            serving.capacity_usd_per_mtok(context, **shape, **speed, **given, **rent)
+        )
+        assert len(curve) == pytest.approx(fits.sum(), abs=1), setting
+        assert_allclose(curve[:, 0] * 1e3, context[: len(curve)], rtol=1e-9)
+        at = curve[:, 0] * units.TOKENS_PER_KTOK
+        safe = steady(serving.capacity_users, at, **shape, **given)
+        wanted = serving.capacity_usd_per_mtok(at[safe], **shape, **speed, **given, **rent)
+        assert_allclose(curve[safe, 1], wanted, rtol=1e-12, err_msg=str(setting))
+        if steady(serving.capacity_users, mine, **shape, **given):
+            for layer in own:  # the dot and its words
+                assert len(layer) == bool(users), setting
+                for point in layer:
+                    assert_allclose(point, [setting["context_tokens"], usd], rtol=1e-12)
+        n_points += safe.sum()
+    return n_points
+
+
+# A chapter with sliders registers here, chart by chart in the order of its page.
+COMPARISONS = {"long_context_cliff": [compare_cliff]}
+
+LIVE = {path.stem: live_charts(path) for path in NOTEBOOKS}
+
+
+def test_every_chart_with_sliders_has_a_comparison_and_every_comparison_a_chart():
+    charts = {name: len(specs) for name, specs in LIVE.items() if specs}
+    assert charts == {name: len(comparisons) for name, comparisons in COMPARISONS.items()}
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_a_slider_is_the_library(name):
+    for spec, compare in zip(LIVE[name], COMPARISONS[name], strict=True):
+        assert len(settings(spec)) >= 30
+        assert compare(spec) > 1000
+
+
+@pytest.mark.parametrize("name", COMPARISONS)
+def test_every_setting_can_be_spoken(name):
+    for spec in LIVE[name]:
+        if not any(p["name"] == "readout" for p in spec["params"]):
+            continue
+        for setting in itertools.islice(settings(spec), 0, None, 2):
+            told = told_by(spec, setting, "readout")
+            assert told.endswith("."), setting
+            assert not re.search("NaN|Infinity|undefined|null", told), (setting, told)
