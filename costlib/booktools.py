@@ -18,6 +18,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from costlib import _checks
 from costlib.charts.theme import VERDICT
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "Table",
     "answer",
     "box",
+    "check",
     "chip",
     "enable",
     "fold",
@@ -89,6 +91,31 @@ def enable() -> _Html:
     alt.renderers.register("costlib", bare)
     alt.renderers.enable("costlib")
     return _Html(LAB_STYLE, "charts and boxes are ready")
+
+
+def check(rule: str, **parameters: Any) -> None:
+    """Refuse parameters of a chapter that make no sense, by their names.
+
+    Parameters
+    ----------
+    rule
+        "positive", "non_negative" or "fraction".
+    parameters
+        Name and value of each.
+
+    Raises
+    ------
+    ValueError
+        If a value breaks the rule or is no number; the message names the parameter.
+
+    Examples
+    --------
+    >>> check("positive", rent_usd_per_h=-1)
+    Traceback (most recent call last):
+    ValueError: rent_usd_per_h must be positive, got -1.0
+    """
+    for name, value in parameters.items():
+        getattr(_checks, rule)(name, value)
 
 
 def prose(template: str, **values: Any) -> str:

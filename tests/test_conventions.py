@@ -27,7 +27,7 @@ FLOORS = [
         "training",
         "scipy",
     ),
-    ("catalog study claims simulate validate", "pandas pydantic yaml"),
+    ("catalog study architectures claims simulate validate", "pandas pydantic yaml"),
     (
         "charts widgets booktools cli",
         "altair ipywidgets vl_convert docutils IPython tqdm",

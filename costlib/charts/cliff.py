@@ -39,8 +39,8 @@ def cliff_controls(
             label="Context",
             unit="thousand tokens",
             value=context_tokens / KTOK,
-            low=CONTEXT_K[0],
-            high=CONTEXT_K[1],
+            low=min(CONTEXT_K[0], context_tokens / KTOK),
+            high=max(CONTEXT_K[1], context_tokens / KTOK),
             step=4,
             scale=KTOK,
         ),
@@ -49,8 +49,8 @@ def cliff_controls(
             label="GPU rent",
             unit="USD per hour",
             value=rent_usd_per_h,
-            low=0.5,
-            high=12,
+            low=min(0.5, rent_usd_per_h),
+            high=max(12, rent_usd_per_h),
             step=0.05,
         ),
         Control(
@@ -58,8 +58,8 @@ def cliff_controls(
             label="GPU memory",
             unit="GB",
             value=memory_bytes / units.GB,
-            low=24,
-            high=288,
+            low=min(24, memory_bytes / units.GB),
+            high=max(288, memory_bytes / units.GB),
             step=1,
             scale=units.GB,
         ),
@@ -68,8 +68,8 @@ def cliff_controls(
             label="Reserve",
             unit="GB",
             value=reserved_bytes / units.GB,
-            low=0,
-            high=20,
+            low=min(0, reserved_bytes / units.GB),
+            high=max(20, reserved_bytes / units.GB),
             step=0.5,
             scale=units.GB,
         ),
@@ -78,16 +78,21 @@ def cliff_controls(
             label="Weights",
             unit="bits",
             value=weight_bits,
-            options=(4, 8, 16),
+            options=_choices(weight_bits, 4, 8, 16),
         ),
         Control(
             parameter="cache_bits",
             label="Cache",
             unit="bits",
             value=cache_bits,
-            options=(3, 4, 6, 8, 16),
+            options=_choices(cache_bits, 3, 4, 6, 8, 16),
         ),
     )
+
+
+def _choices(value: float, *usual: float) -> tuple[float, ...]:
+    """The usual choices and the reader's own start."""
+    return tuple(sorted({*usual, value}))
 
 
 def _accepted(formula: Callable[..., Any], arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -199,8 +204,10 @@ def _usd_words(signal: str) -> str:
 
 def cliff_point(fixed: Mapping[str, Any], **moved: float) -> Any:
     """The twin of `try_cliff` for one setting, computed in Python: a chart for the widget."""
-    contexts = KTOK * np.geomspace(*CONTEXT_K, 161)
     arguments = {**fixed, **moved}
+    here_k = arguments[SWEPT] / KTOK
+    ends = min(CONTEXT_K[0], here_k), max(CONTEXT_K[1], here_k)
+    contexts = KTOK * np.geomspace(*ends, 161)
     line = serving.capacity_usd_per_mtok(**{**arguments, SWEPT: contexts})
     point = float(serving.capacity_usd_per_mtok(**arguments))
     users = float(serving.capacity_users(**_accepted(serving.capacity_users, arguments)))
@@ -209,11 +216,11 @@ def cliff_point(fixed: Mapping[str, Any], **moved: float) -> Any:
     drawn = (
         alt.Chart(rows)
         .mark_line(color=hue("you"), strokeWidth=3, clip=True, interpolate="step-after")
-        .encode(context_axis(*CONTEXT_K), usd_axis(*USD_RANGE))
+        .encode(context_axis(*ends), usd_axis(*USD_RANGE))
     )
     layers = [drawn]
     if np.isfinite(point):
-        here = pd.DataFrame({"context_k": [arguments[SWEPT] / KTOK], "usd": [round(point, 4)]})
+        here = pd.DataFrame({"context_k": [here_k], "usd": [round(point, 4)]})
         layers.append(
             alt.Chart(here)
             .mark_point(size=150, color=hue("you"), opacity=1, clip=True)
@@ -227,10 +234,7 @@ def cliff_point(fixed: Mapping[str, Any], **moved: float) -> Any:
     return titled(
         alt.layer(*layers),
         title=spoken,
-        subtitle=(
-            f"At {arguments[SWEPT] / KTOK:,.0f}K tokens on "
-            f"{arguments['memory_bytes'] / units.GB:g} GB"
-        ),
+        subtitle=(f"At {here_k:,.0f}K tokens on {arguments['memory_bytes'] / units.GB:g} GB"),
         description=spoken,
         height=320,
     )

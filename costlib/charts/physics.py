@@ -81,7 +81,7 @@ def _decades(values: pd.Series[float], room: float = 1.6) -> tuple[float, float]
 def architecture_cliff(costs: pd.DataFrame, *, user_tokens_per_s: float) -> Any:
     """Cost against context, one line per architecture, at one speed for everybody.
 
-    `costs` comes from `study.architecture_costs`; contexts at which nobody fits are left out.
+    `costs` comes from `architectures.decode_costs`; where nobody fits, points are left out.
     """
     shown = costs[np.isfinite(costs["flat_usd_per_mtok"])]
     left_out = len(costs) - len(shown)
@@ -304,7 +304,7 @@ def busy_share(rows: pd.DataFrame, *, words: Mapping[str, str]) -> Any:
 def cheapest_map(cells: pd.DataFrame, *, recall: str, thresholds: Mapping[str, float]) -> Any:
     """Cheapest architecture over context and output share, with both documents' thresholds.
 
-    `cells` comes from `study.decision_map`; `thresholds` are contexts in tokens by their name.
+    `cells` comes from `architectures.decision_map`; `thresholds` names contexts in tokens.
     """
     shown = cells[cells["recall"] == recall]
     across, along = (

@@ -1,0 +1,125 @@
+"""The command: what it prints is what the library says, and a mistake is one line."""
+
+import re
+
+import pytest
+
+from costlib import catalog, claims, cli, units
+
+
+@pytest.fixture
+def costlib(capsys):
+    """Run a command; its exit code, its lines, and what it said of a mistake."""
+
+    def run(*arguments):
+        code = cli.main(arguments)
+        told = capsys.readouterr()
+        return code, told.out.splitlines(), told.err.splitlines()
+
+    return run
+
+
+def fields(lines):
+    """One record, a field to a line."""
+    return dict(re.split(r"\s{2,}", line, maxsplit=1) for line in lines if "  " in line)
+
+
+@pytest.mark.parametrize(
+    ("listing", "records"),
+    [("models", catalog.models()), ("accelerators", catalog.accelerators())],
+)
+def test_a_list_names_every_record_once(costlib, listing, records):
+    code, (header, *rows), _ = costlib(listing)
+    assert code == 0
+    assert "source" in header
+    assert len(rows) == len(records)
+    assert all(record.name in "\n".join(rows) for record in records.values())
+
+
+def test_a_model_is_shown_with_its_memory_per_token(costlib):
+    code, lines, _ = costlib("models", "Llama-3.1-70B")
+    shown = fields(lines)
+    assert code == 0
+    assert float(shown["kv_kib_per_token_bf16"]) == 80 * 8 * 256 * 2 / units.KIB
+    assert float(shown["params_b"]) == pytest.approx(70.6, abs=0.1)
+
+
+def test_an_accelerator_is_shown_with_its_ridge(costlib):
+    code, lines, _ = costlib("accelerators", "h100")
+    device, shown = catalog.accelerator("H100"), fields(lines)
+    assert code == 0
+    ridge = device.peak_flop_per_s["bf16"] / device.memory_bytes_per_s
+    assert float(shown["ridge_bf16_flop_per_byte"]) == pytest.approx(ridge, abs=0.01)
+
+
+PARAMS = 70.55e9  # as published, and as the layers add up to
+CLIFF = ["cliff", "Llama-3.1-70B", "H100", "--rent", "2.5", "--weight-bits", "4"]
+
+
+def table(lines):
+    header, *rows = (line.split() for line in lines)
+    return [dict(zip(header, map(float, row), strict=True)) for row in rows]
+
+
+def test_the_cliff_falls_with_context(costlib):
+    code, lines, _ = costlib(*CLIFF, "--cache-bits", "8", "--context", "4e3", "128e3")
+    assert code == 0
+    short, long = table(lines)
+    assert (short["context_tokens"], long["context_tokens"]) == (4_000, 128_000)
+    pool = catalog.accelerator("H100").memory_bytes - 6e9 - PARAMS * 4 / 8
+    for row in (short, long):
+        held = 80 * 8 * 256 * row["context_tokens"]
+        assert row["gb_per_user"] == pytest.approx(held / units.GB, abs=1e-4)
+        assert row["users"] == pool // held
+    assert long["usd_per_mtok"] > 20 * short["usd_per_mtok"]
+
+
+def test_twice_the_rent_is_twice_the_cost_and_more_cards_hold_more(costlib):
+    _, lines, _ = costlib(*CLIFF)
+    base = table(lines)
+    _, lines, _ = costlib(*CLIFF, "--rent", "5")
+    dear = table(lines)
+    _, lines, _ = costlib(*CLIFF, "--gpus", "2")
+    two = table(lines)
+    assert len(base) == 6
+    for one, twice, more in zip(base, dear, two, strict=True):
+        assert twice["usd_per_mtok"] == pytest.approx(2 * one["usd_per_mtok"], rel=1e-3)
+        assert more["users"] > one["users"]
+
+
+def test_the_ledger_is_printed_by_topic(costlib):
+    topic = str(claims.ledger()["topic"].iloc[0])
+    code, (header, *rows), _ = costlib("claims", topic)
+    assert code == 0
+    assert {"id", "printed", "ours", "verdict"} <= set(header.split())
+    assert len(rows) == (claims.ledger()["topic"] == topic).sum()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["models", "Llama-3.1-7OB"], r"no model 'Llama-3\.1-7OB'; did you mean .*Llama-3\.1-70B"),
+        (["accelerators", "H1OO"], "no accelerator 'H1OO'; did you mean H100"),
+        (["claims", "weather"], "weather"),
+        ([*CLIFF, "--rent", "-1"], "rent_usd_per_h .*-1"),
+        ([*CLIFF, "--cache-bits", "0"], "cache_bits|bytes_per_value .*0"),
+        ([*CLIFF, "--weight-bits", "0"], "weight_bits .*0"),
+        ([*CLIFF, "--format", "fp4"], "H100 has no fp4 peak; it has .*bf16"),
+        ([*CLIFF, "--context", "-4"], "context_tokens .*-4"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_mistake_is_one_line_that_names_it_and_exit_code_2(costlib, arguments, words):
+    code, lines, complaint = costlib(*arguments)
+    assert (code, lines) == (2, [])
+    (line,) = complaint
+    assert line.startswith(f"costlib {arguments[0]}: ")
+    assert re.search(words, line), line
+
+
+@pytest.mark.parametrize("arguments", [[], ["cliff"], ["cliff", "a", "b", "--rent", "much"]])
+def test_what_the_parser_refuses_has_exit_code_2_too(arguments, capsys):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(arguments)
+    assert stop.value.code == 2
+    assert "usage: costlib" in capsys.readouterr().err

@@ -1,0 +1,299 @@
+"""Chapters as committed: their shape, their outputs, and what other parameters do to them."""
+
+import ast
+import json
+import re
+import socket
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import SimpleNamespace
+
+import altair as alt
+import nbformat
+import pytest
+import vl_convert
+import yaml
+
+from costlib import booktools
+from costlib.charts import theme
+
+ROOT = Path(__file__).resolve().parents[1]
+PATHS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+CHAPTERS = {path.stem: nbformat.read(path, as_version=4) for path in PATHS}
+MAX_CELLS = 25
+MAX_TYPED_NUMBERS = 12
+
+each_chapter = pytest.mark.parametrize("chapter", CHAPTERS.values(), ids=CHAPTERS)
+
+
+def cells(chapter, kind):
+    return [cell for cell in chapter.cells if cell.cell_type == kind]
+
+
+def tagged(chapter, tag):
+    return [cell for cell in chapter.cells if tag in cell.metadata.get("tags", [])]
+
+
+def bundles(chapter):
+    """Every MIME bundle of the outputs."""
+    outputs = [output for cell in cells(chapter, "code") for output in cell.outputs]
+    return [output.data for output in outputs if "data" in output]
+
+
+def specs(chapter):
+    return [bundle[booktools.MIME] for bundle in bundles(chapter) if booktools.MIME in bundle]
+
+
+# --- shape -----------------------------------------------------------------------------------
+
+
+def test_the_table_of_contents_names_every_chapter_and_no_other():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+    named = [entry["file"] for part in toc["parts"] for entry in part["chapters"]]
+    found = sorted(name for name in named if name.startswith("notebooks/"))
+    assert found == [f"notebooks/{name}" for name in CHAPTERS]
+
+
+@each_chapter
+def test_a_chapter_is_a_valid_notebook_of_at_most_25_cells(chapter):
+    nbformat.validate(chapter)
+    assert len(chapter.cells) <= MAX_CELLS
+
+
+@each_chapter
+def test_its_one_title_opens_it(chapter):
+    titles = [
+        (place, line)
+        for place, cell in enumerate(chapter.cells)
+        if cell.cell_type == "markdown"
+        for line in re.sub(r"(?ms)^```.*?^```", "", cell.source).splitlines()
+        if line.startswith("# ") or re.fullmatch("=+", line)
+    ]
+    assert [place for place, _ in titles] == [0]
+    assert chapter.cells[0].source.startswith("# ")
+
+
+@each_chapter
+def test_its_parameters_are_literals_in_one_cell(chapter):
+    (cell,) = tagged(chapter, "parameters")
+    for statement in ast.parse(cell.source).body:
+        assert isinstance(statement, ast.Assign), ast.unparse(statement)
+        (target,) = statement.targets
+        assert isinstance(target, ast.Name)
+        ast.literal_eval(statement.value)
+
+
+@each_chapter
+def test_its_code_compiles_and_defines_nothing(chapter):
+    for cell in cells(chapter, "code"):
+        compile(cell.source, cell.id, "exec")
+        kinds = ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef
+        found = [node.name for node in ast.walk(ast.parse(cell.source)) if isinstance(node, kinds)]
+        assert found == [], cell.id
+
+
+# --- outputs ---------------------------------------------------------------------------------
+
+
+@each_chapter
+def test_it_was_run_from_top_to_bottom_and_kept_what_it_said(chapter):
+    code = cells(chapter, "code")
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    quiet = {cell.id for cell in tagged(chapter, "parameters")}
+    assert [cell.id for cell in code if not cell.outputs and cell.id not in quiet] == []
+
+
+@each_chapter
+def test_its_metadata_holds_nothing_that_changes_from_run_to_run(chapter):
+    assert set(chapter.metadata) == {"kernelspec", "language_info"}
+    assert chapter.metadata.language_info == {"name": "python"}
+    for cell in chapter.cells:
+        assert set(cell.metadata) <= {"tags", "jupyter", "mystnb"}, cell.id
+    for cell in cells(chapter, "code"):
+        for output in cell.outputs:
+            assert output.output_type in ("display_data", "execute_result"), output
+            assert output.metadata == {}, cell.id
+
+
+@each_chapter
+def test_its_outputs_are_the_same_on_any_machine_and_day(chapter):
+    kinds = {kind for bundle in bundles(chapter) for kind in bundle}
+    assert kinds <= {booktools.MIME, "text/plain", "text/html", "text/markdown"}
+    told = json.dumps(bundles(chapter), ensure_ascii=False)
+    path = r"(?<![\w/.:<])/(?:home|root|tmp|usr|opt|var|srv|mnt|Users|private)/|\b[A-Z]:\\\\\w"
+    moment = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\b\d\d:\d\d:\d\d\b"
+    host = rf"\b{re.escape(socket.gethostname())}\b|localhost|127\.0\.0\.1"
+    for pattern in (path, moment, host, r"\b0x[0-9a-f]{6,}"):
+        assert re.findall(f".{{0,40}}(?:{pattern}).{{0,20}}", told) == []
+    assert str(ROOT) not in told
+
+
+@each_chapter
+def test_nothing_in_it_points_to_another_host(chapter):
+    told = [cell.source for cell in chapter.cells]
+    told += [
+        text for bundle in bundles(chapter) for kind, text in bundle.items() if kind[:4] == "text"
+    ]
+    assert re.findall(r"(?:https?:)?//[\w-]+\.\S{0,40}", "\n".join(told)) == []
+
+
+# --- charts ----------------------------------------------------------------------------------
+
+
+def painted(value, key=""):
+    """Every colour that a spec names, rows of data left out."""
+    if isinstance(value, dict):
+        for name, inner in value.items():
+            if name not in ("datasets", "values", "title", "description"):
+                yield from painted(inner, name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from painted(inner, key)
+    elif isinstance(value, str) and (
+        value.startswith("#") or re.search("(?:color|fill|stroke|background)$", key.lower())
+    ):
+        yield value
+
+
+@each_chapter
+def test_every_colour_of_a_chart_has_a_dark_twin(chapter):
+    used = {colour for spec in specs(chapter) for colour in painted(spec)}
+    assert used - theme.colours() == set()
+    anywhere = re.findall(r'"(#[0-9a-fA-F]{3,8})"', json.dumps(specs(chapter)))
+    assert set(anywhere) <= theme.colours()
+
+
+@each_chapter
+def test_every_chart_is_valid_and_draws_without_a_warning(chapter, capfd):
+    for spec in specs(chapter):
+        alt.Chart.from_dict(spec, validate=True)
+        svg = vl_convert.vegalite_to_svg(spec | {"width": 600}, show_warnings=True)
+        assert capfd.readouterr().err == "", spec["title"]
+        assert "<path" in svg
+        assert not re.search("NaN|Infinity|undefined", svg), spec["title"]
+
+
+@each_chapter
+def test_every_chart_has_a_title_and_its_numbers_in_words(chapter):
+    for bundle in bundles(chapter):
+        if spec := bundle.get(booktools.MIME):
+            assert spec["title"]["text"]
+            assert len(spec["description"]) > 40, spec["title"]
+            assert bundle["text/plain"] == f"<Vega-Lite chart: {spec['description']}>"
+
+
+# --- prose -----------------------------------------------------------------------------------
+
+
+def typed_numbers(chapter):
+    """Numbers in Markdown cells outside mathematics, code, links and labels."""
+    text = "\n\n".join(cell.source for cell in cells(chapter, "markdown"))
+    for pattern in (
+        r"(?s)```.*?```",
+        r"(?s)\$\$.*?\$\$(?: *\([\w-]+\))?",
+        r"(?<!\\)\$[^$\n]+(?<!\\)\$",
+        r"(?:\{[\w:]+\})?`[^`]+`",
+        r"\]\([^)]*\)",
+        r"(?m)^\d+\. ",
+    ):
+        text = re.sub(pattern, " ", text)
+    return re.findall(r"\d[\d.,]*", text)
+
+
+@each_chapter
+def test_hardly_a_number_is_typed(chapter):
+    found = typed_numbers(chapter)
+    assert len(found) <= MAX_TYPED_NUMBERS, found
+
+
+@each_chapter
+def test_every_citation_is_in_the_bibliography(chapter):
+    entries = (ROOT / "book" / "references.bib").read_text("utf-8")
+    known = set(re.findall(r"^@\w+\{\s*([^,\s]+)", entries, re.MULTILINE))
+    text = "\n".join(cell.source for cell in cells(chapter, "markdown"))
+    cited = {
+        key.strip()
+        for keys in re.findall(r"\{cite(?::\w+)?\}`([^`]+)`", text)
+        for key in keys.split(",")
+    }
+    assert cited, "a chapter has sources"
+    assert cited <= known
+
+
+# --- other parameters ------------------------------------------------------------------------
+
+# Per chapter: numbers of a reader's own, and what is senseless with what the error has to name.
+OTHER = {
+    "long_context_cliff": {
+        "rent_usd_per_h": 3.2,
+        "memory_gb": 141,
+        "weight_bits": 8,
+        "long_tokens": 64_000,
+    }
+}
+SENSELESS = {
+    "long_context_cliff": [
+        ("rent_usd_per_h", -1, r"rent_usd_per_h .*-1"),
+        ("memory_gb", "big", r"memory.*'?big'?"),
+        ("accelerator", "H1OO", r"'H1OO'.*\bH100\b"),
+        ("weight_bits", 0, r"weight_bits .*\b0"),
+    ]
+}
+TRIED = [(name, OTHER[name]) for name in OTHER] + [
+    (name, {parameter: value}) for name, rows in SENSELESS.items() for parameter, value, _ in rows
+]
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """What became of every run of the command that the chapter names."""
+    folder = tmp_path_factory.mktemp("runs")
+
+    def run(name, parameters):
+        out = folder / f"{'-'.join([name, *parameters])}.ipynb"
+        given = [text for key, value in parameters.items() for text in ("-p", key, str(value))]
+        command = [sys.executable, "-m", "papermill", f"notebooks/{name}.ipynb", str(out), *given]
+        done = subprocess.run(
+            [*command, "--no-progress-bar", "--log-level", "CRITICAL"],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=200,
+            check=False,
+        )
+        last = done.stderr.strip().splitlines()[-1:]
+        return SimpleNamespace(failed=done.returncode, last="".join(last), path=out)
+
+    with ThreadPoolExecutor(2) as pool:
+        found = pool.map(lambda tried: run(*tried), TRIED)
+        return {json.dumps(tried): result for tried, result in zip(TRIED, found, strict=True)}
+
+
+def answer_of(notebook):
+    """Text of the chapter's answer; a run with parameters holds one cell more."""
+    (cell,) = [cell for cell in notebook.cells if cell.get("id") == "answer"]
+    return cell.outputs[0].data["text/plain"]
+
+
+def test_every_chapter_is_tried_with_other_parameters_and_with_senseless_ones():
+    assert set(OTHER) == set(SENSELESS) == set(CHAPTERS)
+
+
+@pytest.mark.parametrize("name", OTHER)
+def test_a_chapter_answers_for_other_parameters(name, runs):
+    run = runs[json.dumps((name, OTHER[name]))]
+    assert not run.failed, run.last
+    notebook = nbformat.read(run.path, as_version=4)
+    assert answer_of(notebook) != answer_of(CHAPTERS[name])
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter", "value", "named"),
+    [(name, *row) for name, rows in SENSELESS.items() for row in rows],
+)
+def test_a_senseless_parameter_stops_the_chapter_and_is_named(name, parameter, value, named, runs):
+    run = runs[json.dumps((name, {parameter: value}))]
+    assert run.failed, "it ran to the end"
+    assert re.search(named, run.last), run.last
