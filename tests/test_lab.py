@@ -77,6 +77,7 @@ def lab(tmp_path_factory):
                 f"--ServerApp.root_dir={root}",
                 "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
                 "--LabApp.news_url=",
+                "--LabApp.expose_app_in_browser=True",
             ],
             env=os.environ | folders | {"PYTHONPATH": str(ROOT)},
             cwd=root,
@@ -120,13 +121,8 @@ def chapter(lab, chromium):
         page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
         # an idle kernel, or the first run would wait for a choice of one
         page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for()
-        page.locator(".lm-MenuBar-itemLabel", has_text=re.compile("^Run$")).click()
-        page.locator(".lm-Menu-itemLabel", has_text=re.compile("^Run All Cells$")).click()
+        page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
         box = page.locator(".jp-OutputArea .widget-vbox")
-        box.locator("svg").first.wait_for()
-        code = [c for c in nbformat.read(CHAPTER, as_version=4).cells if c.cell_type == "code"]
-        last = page.locator(".jp-CodeCell .jp-InputPrompt", has_text=f"[{len(code)}]:")
-        last.first.wait_for()
         yield SimpleNamespace(page=page, box=box, foreign=foreign)
         browser.close()
 
