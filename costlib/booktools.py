@@ -84,7 +84,7 @@ def enable() -> _Html:
 
     def bare(spec: dict[str, Any], **_: Any) -> dict[str, Any]:
         return {
-            MIME: spec,
+            MIME: {key: value for key, value in spec.items() if key != "$schema"},  # any 5 or 6
             "text/plain": f"<Vega-Lite chart: {spec.get('description', 'no description')}>",
         }
 

@@ -9,6 +9,7 @@ costlib claims [TOPIC]        what sources say and what we get
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -44,7 +45,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ledger.add_argument("topic", nargs="?")
     chosen = parser.parse_args(arguments)
     try:
-        print(_text(chosen))
+        print(_text(chosen), flush=True)
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (LookupError, ValueError) as why:
         print(f"costlib {chosen.command}: {why}", file=sys.stderr)
         return 2
@@ -133,7 +136,7 @@ def _cliff(chosen: argparse.Namespace) -> pd.DataFrame:
         has = ", ".join(name for name, rate in device.peak_flop_per_s.items() if rate > 0)
         raise ValueError(f"format: {device.name} has no {chosen.format} peak; it has {has}")
     context = np.asarray(chosen.context, dtype=np.float64)
-    bits = chosen.weight_bits or model.native_bits
+    bits = model.native_bits if chosen.weight_bits is None else chosen.weight_bits
     weights = work.weight_bytes(n_params=_params(model), weight_bits=bits)
     cache, width = catalog.cache_layers(model), chosen.cache_bits / units.BITS_PER_BYTE
     each = kv.sequence_bytes(context, **cache, bytes_per_value=width)
@@ -167,3 +170,7 @@ def _cliff(chosen: argparse.Namespace) -> pd.DataFrame:
             "usd_per_mtok": np.asarray(cost),
         }
     ).round(4)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

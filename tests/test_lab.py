@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from playwright.sync_api import sync_playwright
 
 from costlib import booktools, catalog, serving
@@ -35,6 +36,7 @@ ARGUMENTS = [
 ]
 START_S = 60
 RUN_MS = 150_000
+REST_MS = 40_000
 SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "notebook-extension/tracker": {"windowingMode": "none"},  # every cell is on the page
@@ -103,6 +105,32 @@ def lab(tmp_path_factory):
             server.wait(20)
 
 
+# A chart as wide as its container makes JupyterLab draw it again without end.
+CHART = ".jp-RenderedVegaLite .chart-wrapper :is(svg, canvas)"
+AT_REST = f"""() => {{
+  const before = window.chartsBefore ?? [];
+  const now = window.chartsBefore = [...document.querySelectorAll("{CHART}")];
+  return now.length && now.length === before.length && now.every((c, n) => c === before[n]);
+}}"""
+
+
+# What is run while the kernel is still being connected is lost.
+CONNECTED = """() => {
+  const kernel = jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel;
+  return kernel?.connectionStatus === "connected" && kernel.status === "idle";
+}"""
+RUN_ALL = """() => {
+  jupyterapp.commands.execute("notebook:run-all-cells").then(() => { window.ran = true; });
+}"""
+
+
+def wait_until_at_rest(page):
+    try:
+        page.wait_for_function(AT_REST, polling=1000, timeout=REST_MS)
+    except PlaywrightTimeout:
+        pytest.fail("charts are drawn again and again, or not at all", pytrace=False)
+
+
 @pytest.fixture(scope="module")
 def chapter(lab, chromium):
     """The chapter after "Run All Cells"."""
@@ -119,10 +147,13 @@ def chapter(lab, chromium):
         page.route(re.compile(rf"^(?!{re.escape(lab)}|data:|blob:)https?:"), refuse)
         page.goto(f"{lab}lab/tree/{CHAPTER.name}?reset")
         page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
-        # an idle kernel, or the first run would wait for a choice of one
-        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").first.wait_for()
-        page.evaluate("jupyterapp.commands.execute('notebook:run-all-cells')")
+        page.wait_for_function(CONNECTED)
+        wait_until_at_rest(page)
+        page.evaluate(RUN_ALL)
+        page.wait_for_function("window.ran")
         box = page.locator(".jp-OutputArea .widget-vbox")
+        box.locator(".widget-html svg").wait_for()
+        wait_until_at_rest(page)
         yield SimpleNamespace(page=page, box=box, foreign=foreign)
         browser.close()
 
@@ -166,7 +197,7 @@ def test_every_chart_is_drawn(chapter):
         for output in cell.get("outputs", [])
         if booktools.MIME in output.get("data", {})
     ]
-    drawn = chapter.page.locator(f'[data-mime-type="{booktools.MIME}"] :is(svg, canvas)')
+    drawn = chapter.page.locator(CHART)
     drawn.nth(len(charts) - 1).wait_for()
     sizes = drawn.evaluate_all("(all) => all.map((node) => node.getBoundingClientRect().width)")
     assert len(sizes) == len(charts) > 0

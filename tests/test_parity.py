@@ -87,7 +87,6 @@ def plotted(spec, setting, *fields):
 def told_by(spec, setting, expression):
     """Text of an expression over a chart's parameters, whether or not anything is drawn there."""
     bare = {
-        "$schema": spec["$schema"],
         "params": [
             {"name": p["name"], "value": setting[p["name"]]} if "bind" in p else p
             for p in spec["params"]

@@ -102,7 +102,7 @@ def cast(meaning: Mapping[str, str]) -> alt.Scale:
 def _theme() -> alt.theme.ThemeConfig:
     ink, muted = hue("ink"), hue("muted")
     return {
-        "width": "container",
+        "width": 660,  # "container" makes JupyterLab draw without end; the book sets its own
         "height": 340,
         "autosize": {"type": "fit-x", "contains": "padding"},
         "config": {
