@@ -9,10 +9,10 @@ is never among them.
 from __future__ import annotations
 
 import functools
-import importlib
 import json
 import math
 import re
+import sys
 from collections.abc import Collection, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -21,7 +21,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from costlib import catalog, units
+from costlib import catalog, kv, pricing, roofline, serving, units, work
 from costlib.catalog import TableError, UnknownNameError, data_path
 
 __all__ = [
@@ -75,7 +75,14 @@ UNITS: Final[Mapping[str, float]] = {
     "USD/Mtok": 1.0,
 }
 
-MODULES: Final = ("kv", "work", "roofline", "serving", "pricing", "claims")
+MODULES: Final[Mapping[str, Any]] = {
+    "kv": kv,
+    "work": work,
+    "roofline": roofline,
+    "serving": serving,
+    "pricing": pricing,
+    "claims": sys.modules[__name__],
+}
 FACTS: Final = ("accelerator", "api_price")
 
 
@@ -123,7 +130,7 @@ def _called(name: str, arguments: Any) -> Any:
     module, _, function = name.partition(".")
     if module in FACTS:
         return _fact(module, function)
-    home = importlib.import_module(f"costlib.{module}") if module in MODULES else None
+    home = MODULES.get(module)
     if home is None or function not in home.__all__:
         raise ValueError(f"{name!r} is no public function of costlib")
     target = getattr(home, function)
