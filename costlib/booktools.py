@@ -72,7 +72,8 @@ class Markdown:
         self._text = text
 
     def _repr_markdown_(self) -> str:
-        return self._text.replace("$", r"\$")
+        # The span keeps JupyterLab from reading what lies between two prices as mathematics.
+        return self._text.replace("$", r"<span>\$</span>")
 
     def __repr__(self) -> str:
         return self._text

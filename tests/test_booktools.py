@@ -33,7 +33,7 @@ def test_a_value_that_a_template_lacks_is_refused():
 
 def test_what_is_said_is_markdown_in_which_a_dollar_is_a_price():
     said = booktools.say("from ${low:.2f} to ${high:.2f}", low=0.336, high=19.841)
-    assert said._repr_markdown_() == r"from \$0.34 to \$19.84"
+    assert said._repr_markdown_() == r"from <span>\$</span>0.34 to <span>\$</span>19.84"
     assert repr(said) == "from $0.34 to $19.84"
 
 

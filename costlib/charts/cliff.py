@@ -192,7 +192,7 @@ def try_cliff(controls: Sequence[Control], fixed: Mapping[str, Any]) -> Any:
         subtitle="A 70B model with grouped-query attention on one GPU; dashed: this chapter’s rig",
         description=(
             "Interactive line chart of cost per million output tokens against context, both axes "
-            f"logarithmic. With the chapter's numbers {users:g} users fit."
+            f"logarithmic. Users that fit with the chapter's numbers: {users:g}."
         ),
         note="Recomputed in your browser by the library’s own formulas, at the speed of light.",
     )
