@@ -51,7 +51,8 @@ def sliders(controls: Sequence[Control], draw: Callable[..., Any]) -> ipywidgets
 def _svg(chart: Any) -> str:
     """The chart as a picture, so that a widget needs neither script nor network to show it."""
     svg: str = vl_convert.vegalite_to_svg(chart.to_dict() | {"width": WIDTH_PIXELS})
-    return svg
+    # Labels are measured in another font than the browser's, and may be a little wider.
+    return svg.replace("<svg ", '<svg style="overflow: visible" ', 1)
 
 
 def _input(control: Control) -> ipywidgets.Widget:
@@ -71,6 +72,7 @@ def _input(control: Control) -> ipywidgets.Widget:
         min=control.low,
         max=control.high,
         step=control.step,
+        readout_format=".2f" if control.step < 1 else ".0f",
         description=description,
         continuous_update=False,
         style=style,
