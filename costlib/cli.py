@@ -17,7 +17,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from costlib import catalog, claims, kv, serving, units, work
+from costlib import catalog, claims, kv, serving, study, units, work
 
 __all__ = ["main"]
 
@@ -36,7 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cliff.add_argument("--gpus", type=int, default=1, help="accelerators that share the weights")
     cliff.add_argument("--weight-bits", type=float, help="bits per weight; as released by default")
     cliff.add_argument("--cache-bits", type=float, default=16, help="bits per cached value")
-    cliff.add_argument("--format", default="bf16", help="of the activations: bf16, fp8, fp4")
+    cliff.add_argument("--activations", default="bf16", help="their format: bf16, fp8, fp4")
     cliff.add_argument("--reserve-gb", type=float, default=6, help="kept free on each accelerator")
     cliff.add_argument(
         "--context", type=float, nargs="+", default=[4e3, 8e3, 16e3, 32e3, 64e3, 128e3]
@@ -130,22 +130,27 @@ def _bytes_per_token(model: catalog.Model, *, bytes_per_value: float) -> float:
 
 
 def _cliff(chosen: argparse.Namespace) -> pd.DataFrame:
-    model, device = catalog.model(chosen.model), catalog.accelerator(chosen.accelerator)
-    peak = device.peak_flop_per_s.get(chosen.format, np.nan)
-    if not peak > 0:
-        has = ", ".join(name for name, rate in device.peak_flop_per_s.items() if rate > 0)
-        raise ValueError(f"format: {device.name} has no {chosen.format} peak; it has {has}")
-    context = np.asarray(chosen.context, dtype=np.float64)
+    model = catalog.model(chosen.model)
     bits = model.native_bits if chosen.weight_bits is None else chosen.weight_bits
+    rig = study.card(
+        catalog.accelerator(chosen.accelerator),
+        activations=chosen.activations,
+        weight_bits=bits,
+        cache_bits=chosen.cache_bits,
+        rent_usd_per_h=chosen.rent,
+        reserved_bytes=chosen.reserve_gb * units.GB,
+        n_accelerators=chosen.gpus,
+    )
+    context = np.asarray(chosen.context, dtype=np.float64)
     weights = work.weight_bytes(n_params=_params(model), weight_bits=bits)
-    cache, width = catalog.cache_layers(model), chosen.cache_bits / units.BITS_PER_BYTE
+    cache, width = catalog.cache_layers(model), rig.cache_bits / units.BITS_PER_BYTE
     each = kv.sequence_bytes(context, **cache, bytes_per_value=width)
     state = kv.sequence_bytes(0, **cache, bytes_per_value=width)
     pool = serving.pool_bytes(
-        memory_bytes=device.memory_bytes,
+        memory_bytes=rig.memory_bytes,
         weight_bytes=weights,
-        reserved_bytes=chosen.reserve_gb * units.GB,
-        n_accelerators=chosen.gpus,
+        reserved_bytes=rig.reserved_bytes,
+        n_accelerators=rig.n_accelerators,
     )
     users = serving.n_users(pool_bytes=pool, sequence_bytes=each)
     cost = serving.token_usd_per_mtok(
@@ -157,10 +162,8 @@ def _cliff(chosen: argparse.Namespace) -> pd.DataFrame:
             attention_flop=work.attention_flop(context, **catalog.attention_layers(model)),
             state_flop=work.state_flop(**catalog.state_layers(model)),
         ),
-        memory_bytes_per_s=device.memory_bytes_per_s,
-        peak_flop_per_s=peak,
-        rent_usd_per_h=chosen.rent,
-        n_accelerators=chosen.gpus,
+        **rig.speed,
+        **rig.rent,
     )
     return pd.DataFrame(
         {

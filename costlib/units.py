@@ -19,7 +19,6 @@ __all__ = [
     "TFLOP",
     "TOKENS_PER_KTOK",
     "TOKENS_PER_MTOK",
-    "US_PER_S",
 ]
 
 BITS_PER_BYTE: Final = 8.0
@@ -37,5 +36,4 @@ TOKENS_PER_KTOK: Final = 1e3
 TOKENS_PER_MTOK: Final = 1e6
 
 MS_PER_S: Final = 1e3
-US_PER_S: Final = 1e6
 SECONDS_PER_HOUR: Final = 3600.0

@@ -104,7 +104,7 @@ def test_the_ledger_is_printed_by_topic(costlib):
         ([*CLIFF, "--rent", "-1"], "rent_usd_per_h .*-1"),
         ([*CLIFF, "--cache-bits", "0"], "cache_bits|bytes_per_value .*0"),
         ([*CLIFF, "--weight-bits", "0"], "weight_bits .*0"),
-        ([*CLIFF, "--format", "fp4"], "H100 has no fp4 peak; it has .*bf16"),
+        ([*CLIFF, "--activations", "fp4"], "H100 has no fp4 peak; it has .*bf16"),
         ([*CLIFF, "--context", "-4"], "context_tokens .*-4"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -17,7 +17,6 @@ DEFINITIONS = {
     "TOKENS_PER_MTOK": 1_000_000,
     "SECONDS_PER_HOUR": 3_600,
     "MS_PER_S": 1_000,
-    "US_PER_S": 1_000_000,
 }
 
 
