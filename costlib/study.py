@@ -153,9 +153,9 @@ def one_at_a_time(
     base
         Every argument of the formula.
     ranges
-        Parameter: (low, high).
+        Parameter: (low, high); between whole numbers only whole numbers are tried, as for GPUs.
     n_points
-        Values tried in each range, its ends and the base included: a formula with whole users
+        Values tried in each other range, besides the base: a formula with whole users
         has its extremes between the ends.
 
     Returns
@@ -183,7 +183,9 @@ def one_at_a_time(
     centre = float(formula(**base))
     rows = []
     for name, (low, high) in ranges.items():
-        tried = np.append(np.linspace(low, high, n_points), base[name])
+        whole = isinstance(low, int) and isinstance(high, int)
+        inside = np.arange(low, high + 1) if whole else np.linspace(low, high, n_points)
+        tried = np.append(inside, base[name])
         results = np.array([float(formula(**{**base, name: value})) for value in tried])
         finite = results[np.isfinite(results)]
         rows.append(
@@ -192,11 +194,11 @@ def one_at_a_time(
                 "low": low,
                 "high": high,
                 "result_low": results[0],
-                "result_high": results[n_points - 1],
+                "result_high": results[-2],
                 "result_base": centre,
                 "result_min": finite.min() if finite.size else np.nan,
                 "result_max": finite.max() if finite.size else np.nan,
-                "finite_fraction": np.isfinite(results[:n_points]).mean(),
+                "finite_fraction": np.isfinite(results[:-1]).mean(),
             }
         )
     table = pd.DataFrame(rows)

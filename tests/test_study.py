@@ -62,3 +62,14 @@ def test_a_flip_point_may_be_a_jump_even_to_infinity():
 def test_without_a_flip_both_ends_are_told():
     with pytest.raises(ValueError, match=r"no flip between 1 and 2: .* from 11 to 12 .* meets 5"):
         study.flip_point(lambda x: x + 10, low=1, high=2, target=5)
+
+
+def test_a_range_of_whole_numbers_is_tried_at_whole_numbers_only():
+    tried = []
+
+    def formula(n_accelerators):
+        tried.append(n_accelerators)
+        return float(n_accelerators)
+
+    study.one_at_a_time(formula, {"n_accelerators": 1}, {"n_accelerators": (1, 8)})
+    assert {float(value) for value in tried} == {float(n) for n in range(1, 9)}
