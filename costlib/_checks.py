@@ -7,10 +7,12 @@ Infinity passes where a limit makes sense (a window without an end); NaN never d
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Floats", "fraction", "non_negative", "over_groups", "positive"]
+__all__ = ["Floats", "fraction", "non_negative", "over_groups", "positive", "summed"]
 
 Floats = np.float64 | NDArray[np.float64]
 
@@ -36,6 +38,14 @@ def fraction(name: str, value: ArrayLike) -> Floats:
 def over_groups(name: str, value: ArrayLike) -> NDArray[np.float64]:
     """Give a scenario parameter a last axis, over which it broadcasts against layer groups."""
     return _floats(name, value)[..., np.newaxis]
+
+
+def summed(by_group: NDArray[np.float64] | np.float64) -> Floats:
+    """Sum over the last axis, the layer groups: few of them, so slice by slice is fastest."""
+    parts: NDArray[np.float64] = np.atleast_1d(by_group)
+    total = functools.reduce(np.add, (parts[..., g] for g in range(parts.shape[-1])))
+    scalar_or_array: Floats = np.asarray(total)[()]
+    return scalar_or_array
 
 
 def _floats(name: str, value: ArrayLike) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ costlib models [NAME]         the models, or one with its memory per token
 costlib accelerators [NAME]   the accelerators, or one with its ridge points
 costlib cliff MODEL ACCELERATOR --rent 2.5 [--gpus 8] [--weight-bits 8] [--cache-bits 8]
 costlib claims [TOPIC]        what sources say and what we get
+costlib validate FILE.csv     how wrong the serving model is on measurements of yours
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from costlib import catalog, claims, kv, serving, study, units, work
+from costlib import catalog, claims, kv, serving, study, units, validate, work
 
 __all__ = ["main"]
 
@@ -43,6 +44,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     ledger = commands.add_parser("claims", help="the ledger, recomputed")
     ledger.add_argument("topic", nargs="?")
+    scored = commands.add_parser("validate", help="predictions against a file of measurements")
+    validate.arguments(scored)
     chosen = parser.parse_args(arguments)
     try:
         print(_text(chosen), flush=True)
@@ -61,6 +64,8 @@ def _text(chosen: argparse.Namespace) -> str:
         return _accelerators(chosen.name)
     if chosen.command == "cliff":
         return _cliff(chosen).to_string(index=False)
+    if chosen.command == "validate":
+        return validate.text(chosen)
     found = claims.compare(topic=chosen.topic)
     shown = found[["id", "statement", "printed", "ours", "unit", "verdict", "because"]]
     return shown.to_string(index=False)

@@ -19,7 +19,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from costlib._checks import Floats, non_negative, over_groups, positive
+from costlib._checks import Floats, non_negative, over_groups, positive, summed
 
 __all__ = [
     "bytes_per_token",
@@ -286,7 +286,7 @@ def sequence_bytes(
         state_values=state_values,
         bytes_per_state_value=over_groups("bytes_per_state_value", bytes_per_state_value),
     )
-    total: Floats = per_group.sum(axis=-1)
+    total: Floats = summed(per_group)
     return total
 
 

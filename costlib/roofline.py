@@ -19,6 +19,7 @@ from costlib._checks import Floats, fraction, non_negative, positive
 
 __all__ = [
     "flop_s",
+    "overlapped_s",
     "prefill_s",
     "ridge_flop_per_byte",
     "step_bytes",
@@ -140,6 +141,43 @@ def transfer_s(
         "bandwidth_fraction", fraction("bandwidth_fraction", bandwidth_fraction)
     )
     return non_negative("moved_bytes", moved_bytes) / rate
+
+
+def overlapped_s(*, moving_s: ArrayLike, computing_s: ArrayLike) -> Floats:
+    r"""Seconds of memory and arithmetic that overlap in part: :math:`(m^{3/2} + c^{3/2})^{2/3}`.
+
+    Nearly the larger where one dominates, and 1.59 times either where they are equal: a kernel
+    near the ridge hides neither wholly.
+
+    Parameters
+    ----------
+    moving_s
+        Time of the memory alone. [s]
+    computing_s
+        Time of the arithmetic alone. [s]
+
+    Returns
+    -------
+        Time of both, at least the larger and at most the sum. [s]
+
+    Raises
+    ------
+    ValueError
+        If an argument is negative or not a number.
+
+    Notes
+    -----
+    The exponent lies between no overlap (1) and a perfect one (infinite). Source: definition.
+
+    Examples
+    --------
+    >>> overlapped_s(moving_s=[1, 1, 0], computing_s=[0, 1, 2]).round(3)
+    array([1.   , 1.587, 2.   ])
+    """
+    moving = non_negative("moving_s", moving_s)
+    computing = non_negative("computing_s", computing_s)
+    both = moving * np.sqrt(moving) + computing * np.sqrt(computing)
+    return np.cbrt(both * both)
 
 
 def step_bytes(*, n_users: ArrayLike, weight_bytes: ArrayLike, traffic_bytes: ArrayLike) -> Floats:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from costlib._checks import Floats, non_negative, over_groups, positive
+from costlib._checks import Floats, non_negative, over_groups, positive, summed
 from costlib.kv import kept_tokens
 from costlib.units import BITS_PER_BYTE
 
@@ -142,7 +142,7 @@ def active_params(
     routed = non_negative("top_k", top_k) * non_negative("expert_params", expert_params)
     shared = non_negative("mixer_params", mixer_params) + non_negative("dense_params", dense_params)
     per_group = np.atleast_1d(non_negative("n_layers", n_layers) * (shared + routed))
-    params: Floats = per_group.sum(axis=-1) + non_negative("embedding_params", embedding_params)
+    params: Floats = summed(per_group) + non_negative("embedding_params", embedding_params)
     return params
 
 
@@ -233,7 +233,7 @@ def attention_flop(
     )
     width = non_negative("attended_dim", attended_dim)
     per_token = _pair_flop(n_layers=n_layers, n_heads=n_heads, width=width)
-    total: Floats = (kept * per_token).sum(axis=-1)
+    total: Floats = summed(kept * per_token)
     return total
 
 
@@ -268,7 +268,7 @@ def state_flop(*, n_layers: ArrayLike, state_values: ArrayLike) -> Floats:
     np.float64(2.0)
     """
     per_layer = STATE_FLOP_PER_VALUE * non_negative("state_values", state_values)
-    total: Floats = np.atleast_1d(non_negative("n_layers", n_layers) * per_layer).sum(axis=-1)
+    total: Floats = summed(non_negative("n_layers", n_layers) * per_layer)
     return total
 
 
@@ -466,7 +466,7 @@ def prefill_flop(
     ) - attended_pairs(over_groups("reused_tokens", reused_tokens), kept_tokens=kept)
     width = non_negative("prefill_attended_dim", prefill_attended_dim)
     per_pair = _pair_flop(n_layers=n_layers, n_heads=n_heads, width=width)
-    attention: Floats = (pairs * per_pair).sum(axis=-1)
+    attention: Floats = summed(pairs * per_pair)
     recurrence = state_flop(n_layers=n_layers, state_values=state_values)
     weights = FLOP_PER_MULTIPLY_ADD * non_negative("active_params", active_params)
     total: Floats = fresh * (weights + recurrence) + attention

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from costlib import catalog, kv, work
+from costlib import catalog, kv, tables, work
 
 # --- what the loader makes of a row --------------------------------------------------------
 
@@ -30,6 +30,8 @@ def test_a_device_keeps_every_fact_of_its_row_in_base_units():
         (catalog.models(), "models.csv"),
         (catalog.architectures(), "architectures.csv"),
         (catalog.api_prices(), "api_prices.csv"),
+        (catalog.engines(), "engines.csv"),
+        (catalog.formats(), "formats.csv"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
@@ -50,6 +52,37 @@ def test_a_model_keeps_what_its_maker_prints_and_the_sum_of_its_shapes():
     (layers,) = llama.layers
     assert layers.mixer_params == 2 * 8192 * 8192 + 2 * 8192 * 1024
     assert layers.window_tokens == math.inf
+
+
+def test_the_output_head_is_one_matrix_whether_tied_or_not():
+    llama, gemma = catalog.model("Llama-3.1-70B"), catalog.model("Gemma-3-27B")
+    assert llama.head_params == llama.embedding_params / 2 == 128256 * 8192
+    assert gemma.head_params == gemma.embedding_params == 262144 * 5376
+
+
+def test_a_sparse_selector_is_a_fact_of_the_layer_and_its_absence_no_limit():
+    for group in catalog.model("GLM-5").layers:
+        assert (group.sparse_tokens, group.index_dim, group.index_heads) == (2048, 128, 32)
+    (llama,) = catalog.model("Llama-3.1-70B").layers
+    assert (llama.sparse_tokens, llama.index_dim, llama.index_heads) == (math.inf, 0, 0)
+
+
+def test_an_engine_keeps_what_the_scripts_set():
+    engine = catalog.engine("TensorRT-LLM")
+    assert engine.software == ("trtllm", "tensorrt-llm")
+    assert engine.stream_interval_tokens == 10
+    assert engine.memory_fraction == 0.9
+    assert engine.max_batch == 2048
+    assert catalog.engine("SGLang").max_batch == math.inf  # no default is known
+
+
+def test_a_format_keeps_its_bits_and_what_multiplies_it():
+    mxfp4 = catalog.format_named("mxfp4")
+    assert (mxfp4.weight_bits, mxfp4.arithmetic, mxfp4.fallback) == (4.25, "fp8", "bf16")
+    assert mxfp4.experts_only
+    assert mxfp4.aliases == ()
+    assert not catalog.format_named("fp8").experts_only
+    assert catalog.format_named("bf16").fallback == ""
 
 
 def test_layers_of_a_hybrid_come_in_groups_in_the_order_of_the_table():
@@ -99,6 +132,33 @@ def test_a_model_is_found_whatever_the_case_and_dashes(name):
 
 
 @pytest.mark.parametrize(
+    ("alias", "name"),
+    [
+        ("FP4", "nvfp4"),
+        ("NVFP4", "nvfp4"),
+        ("half", "fp16"),
+        ("float16", "fp16"),
+        ("W8A8", "fp8"),
+        ("e4m3", "fp8"),
+        ("AWQ", "int4"),
+        ("gptq", "int4"),
+        ("w4a16", "int4"),
+        ("BF16", "bf16"),
+    ],
+)
+def test_a_format_is_found_by_its_aliases(alias, name):
+    assert catalog.format_named(alias).name == name
+
+
+@pytest.mark.parametrize(
+    ("alias", "name"),
+    [("vllm", "vLLM"), ("trtllm", "TensorRT-LLM"), ("TensorRT LLM", "TensorRT-LLM")],
+)
+def test_an_engine_is_found_by_what_measurements_call_it(alias, name):
+    assert catalog.engine(alias).name == name
+
+
+@pytest.mark.parametrize(
     ("lookup", "name", "nearest"),
     [
         (catalog.accelerator, "H1OO", "H100"),  # the letter O
@@ -107,6 +167,8 @@ def test_a_model_is_found_whatever_the_case_and_dashes(name):
         (catalog.model, "deepseek", "DeepSeek-V3"),
         (catalog.architecture, "full", "full attention"),
         (catalog.api_price, "sonnet", "claude-sonnet-4-6"),
+        (catalog.engine, "vlm", "vLLM"),
+        (catalog.format_named, "fp88", "fp8"),
         (catalog.accelerator, "", "H100"),
         (catalog.accelerator, "$$$", "H100"),
     ],
@@ -119,7 +181,15 @@ def test_an_unknown_name_is_told_the_nearest(lookup, name, nearest):
 
 
 def test_no_two_names_of_a_table_differ_only_in_case_and_dashes():
-    for table in (catalog.accelerators(), catalog.models(), catalog.architectures()):
+    formats, engines = catalog.formats(), catalog.engines()
+    for table in (
+        catalog.accelerators(),
+        catalog.models(),
+        catalog.architectures(),
+        [*formats, *(alias for one in formats.values() for alias in one.aliases)],
+        [*engines],
+        [prefix for one in engines.values() for prefix in one.software],
+    ):
         plain = {"".join(filter(str.isalnum, name.lower())) for name in table}
         assert len(plain) == len(table)
 
@@ -132,6 +202,9 @@ LOADERS = {
     "layers.csv": lambda path: catalog.models(None, path),
     "architectures.csv": catalog.architectures,
     "api_prices.csv": catalog.api_prices,
+    "engines.csv": catalog.engines,
+    "formats.csv": catalog.formats,
+    "measured.csv": lambda path: tables.rows("measured.csv", path),
 }
 each_table = pytest.mark.parametrize("table", LOADERS)
 
@@ -178,13 +251,28 @@ def test_a_missing_column_is_named(damaged, table, column):
 MAY_BE_EMPTY = {
     "note",
     "window_tokens",
+    "sparse_tokens",
     "active_params_b",
     "cache_bits",
     "cached_input_usd_per_mtok",
     "link_gb_per_s",
     "link_kind",
     "tdp_w",
+    "max_batch",
+    "fallback",
+    "aliases",
 } | {f"{name}_tflop_per_s" for name in catalog.FORMATS}
+NEVER_EMPTY_IN_MEASUREMENTS = {
+    "id",
+    "model",
+    "gpu",
+    "n_gpus",
+    "metric",
+    "value",
+    "unit",
+    "source",
+    "as_of",
+}
 
 
 @pytest.mark.parametrize(
@@ -193,7 +281,12 @@ MAY_BE_EMPTY = {
         (table, column)
         for table in LOADERS
         for column in catalog.SCHEMA[table]
-        if column not in MAY_BE_EMPTY
+        if column
+        not in (
+            MAY_BE_EMPTY
+            if table != "measured.csv"
+            else set(catalog.SCHEMA[table]) - NEVER_EMPTY_IN_MEASUREMENTS
+        )
     ],
 )
 def test_an_empty_cell_is_told_its_file_line_and_column(damaged, table, column):
@@ -223,6 +316,15 @@ def test_an_empty_cell_is_told_its_file_line_and_column(damaged, table, column):
         ("layers.csv", "mixer_params", "4096 x 4096", "shapes as"),
         ("architectures.csv", "exact_recall", "maybe", "yes or no"),
         ("api_prices.csv", "input_usd_per_mtok", "free", "a number"),
+        ("layers.csv", "sparse_tokens", "0", "a number above 0"),
+        ("engines.csv", "memory_fraction", "90", "a share above 0 and up to 1"),
+        ("engines.csv", "stream_interval_tokens", "0", "a number above 0"),
+        ("engines.csv", "software", "trtllm;", "names as one;two"),
+        ("formats.csv", "arithmetic", "fp16", "one of tf32, bf16, fp8, int8, fp4"),
+        ("formats.csv", "fallback", "none", "one of tf32, bf16, fp8, int8, fp4"),
+        ("formats.csv", "experts_only", "true", "yes or no"),
+        ("measured.csv", "value", "fast", "a number"),
+        ("measured.csv", "isl", "-1", "a finite number of at least 0"),
     ],
 )
 def test_an_impossible_cell_is_told_what_was_expected(damaged, table, column, value, expected):

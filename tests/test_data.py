@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pybtex.database import parse_string
 
-from costlib import catalog, units, work
+from costlib import catalog, tables, units, work
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = sorted(path.name for path in (ROOT / "data").glob("*.csv"))
@@ -84,6 +84,18 @@ def test_every_table_has_a_schema():
 def test_a_table_has_no_column_that_nothing_reads(table):
     (header,) = {tuple(row) for row in rows_of(table)}
     assert sorted(header) == sorted(catalog.SCHEMA[table])
+
+
+@pytest.mark.parametrize("table", sorted(catalog.SCHEMA))
+def test_the_dictionary_describes_every_column(table):
+    text = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    parts = dict(re.findall(r"^## (\S+)\n(.*?)(?=^## |\Z)", text, re.DOTALL | re.MULTILINE))
+    here = parts[table] + text.partition("## ")[0]
+    if "columns of `layers.csv`" in here:
+        here += parts["layers.csv"]
+    known = set(re.findall(r"`([^`]+)`", here))
+    known |= {f"{name}tflop_per_s" for name in known if name.endswith("_")}
+    assert set(catalog.SCHEMA[table]) - known - {"name"} == set()
 
 
 # --- accelerators --------------------------------------------------------------------------
@@ -166,6 +178,104 @@ def test_a_group_of_layers_makes_sense(model):
         assert group.n_kv_heads <= group.n_heads
         assert group.n_heads or group.state_values
         assert group.attended_dim >= group.prefill_attended_dim or group.n_kv_heads > 1
+
+
+@pytest.mark.parametrize("model", MODELS, **by_name)
+def test_the_output_head_is_a_whole_part_of_the_embeddings(model):
+    positions = 2048 * model.hidden_size if model.name == "GPT-3-175B" else 0
+    assert (model.embedding_params - positions) / model.head_params in {1, 2}
+
+
+@pytest.mark.parametrize("model", MODELS, **by_name)
+def test_a_selector_of_tokens_is_there_as_a_whole_or_not_at_all(model):
+    for group in model.layers:
+        assert math.isfinite(group.sparse_tokens) == bool(group.index_dim)
+        assert bool(group.index_dim) == bool(group.index_heads)
+
+
+# --- engines and formats ---------------------------------------------------------------------
+
+
+def test_a_format_of_fewer_bits_than_16_says_what_to_do_without_its_units():
+    for form in catalog.formats().values():
+        assert 4 <= form.weight_bits <= 16
+        assert bool(form.fallback) == (form.arithmetic != "bf16")
+        assert not (form.experts_only and form.weight_bits >= 8)
+
+
+# --- measurements ----------------------------------------------------------------------------
+
+MEASURED = tables.rows("measured.csv")
+UNITS = {
+    "output_tokens_per_s_total": "tok/s",
+    "tokens_per_s_ambiguous": "tok/s",
+    "tpot_ms": "ms",
+    "ttft_ms": "ms",
+    "energy_per_output_token_j": "J/token",
+}
+
+
+def test_measurements_keep_their_22_columns_and_unix_lines():
+    raw = (ROOT / "data" / "measured.csv").read_bytes()
+    header = raw.splitlines()[0].decode().split(",")
+    assert header[0] == "id"
+    assert header[21:] == ["source_class", "source", "as_of"]
+    assert b"\r" not in raw
+    assert len(raw) < 2.5e6
+
+
+def test_every_measurement_has_a_name_of_its_own_a_unit_and_a_value():
+    assert len(MEASURED) > 5000
+    assert len({row["id"] for row in MEASURED}) == len(MEASURED)
+    assert {(row["metric"], row["unit"]) for row in MEASURED} == set(UNITS.items())
+    assert all(row["value"] > 0 for row in MEASURED)
+
+
+def test_every_measurement_is_of_a_known_model_on_a_known_device():
+    assert {row["model"] for row in MEASURED} <= set(catalog.models())
+    devices = {row["gpu"] for row in MEASURED}
+    assert {"".join(filter(str.isalnum, name.lower())) for name in devices} <= {
+        "".join(filter(str.isalnum, name.lower())) for name in catalog.accelerators()
+    }
+
+
+def test_the_software_of_a_measurement_names_one_engine():
+    for software in {row["software"].lower() for row in MEASURED} - {""}:
+        named = [
+            engine.name
+            for engine in catalog.engines().values()
+            if software.startswith(engine.software)
+        ]
+        assert len(named) == 1, software
+
+
+def test_a_latency_says_its_load_and_an_energy_its_batch():
+    for row in MEASURED:
+        if row["unit"] != "tok/s":
+            assert row["concurrency_or_batch"] > 0, row["id"]
+        assert math.isnan(row["isl"]) == (row["source_class"] == "energy_point"), row["id"]
+        assert math.isnan(row["osl"]) == math.isnan(row["isl"]), row["id"]
+
+
+def test_both_latencies_of_a_run_are_there():
+    runs = {}
+    for row in MEASURED:
+        if row["source_class"] == "inferencex_slo":
+            runs.setdefault(row["source_path"], set()).add(row["metric"])
+    assert set(map(frozenset, runs.values())) == {frozenset({"tpot_ms", "ttft_ms"})}
+
+
+def test_a_larger_batch_takes_less_energy_per_token():
+    points = {}
+    for row in MEASURED:
+        if row["source_class"] == "energy_point":
+            machine = row["model"], row["gpu"], row["n_gpus"]
+            points.setdefault(machine, []).append((row["concurrency_or_batch"], row["value"]))
+    assert len(points) == 3
+    for found in points.values():
+        energies = [energy for _, energy in sorted(found)]
+        assert energies == sorted(energies, reverse=True)
+        assert len(energies) > 1
 
 
 def test_an_output_price_is_never_below_the_input_price():

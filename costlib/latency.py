@@ -1,0 +1,260 @@
+r"""What a client waits for: time to first token, time per output token, and the queue.
+
+A closed loop of :math:`c` clients keeps :math:`B \le c` sequences running. Each decodes with
+the others, and once per answer every other one's prompt is read in between. At the start all
+prompts come at once; a published mean carries a share of that burst.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from costlib._checks import Floats, fraction, non_negative, positive
+
+__all__ = [
+    "closed_loop_tokens_per_s",
+    "first_token_s",
+    "output_token_s",
+    "queue_wait_s",
+    "slot_wait_s",
+]
+
+
+def output_token_s(
+    *, step_s: ArrayLike, n_running: ArrayLike, prefill_s: ArrayLike, output_tokens: ArrayLike
+) -> Floats:
+    r"""Time per output token: a step, and the prompts read meanwhile: :math:`t + (B-1)\,p/o`.
+
+    Parameters
+    ----------
+    step_s
+        Step of the running batch. [s]
+    n_running
+        Sequences that decode together. [-]
+    prefill_s
+        Arithmetic of one prompt, mixed into the steps of the others. [s]
+    output_tokens
+        Length of an answer. [tokens]
+
+    Returns
+    -------
+        Mean time between output tokens of one client. [s]
+
+    Raises
+    ------
+    ValueError
+        If an argument is negative or not a number; `output_tokens` must be above 0.
+
+    Notes
+    -----
+    Prompts are cut into chunks that ride along with decode steps, so that weights are read
+    once for both. Source: agrawal2024sarathi.
+
+    Examples
+    --------
+    >>> output_token_s(step_s=0.010, n_running=[1, 65], prefill_s=0.016, output_tokens=1024)
+    array([0.01 , 0.011])
+    """
+    others = np.maximum(non_negative("n_running", n_running) - 1.0, 0.0)
+    reading = others * non_negative("prefill_s", prefill_s)
+    return non_negative("step_s", step_s) + reading / positive("output_tokens", output_tokens)
+
+
+def closed_loop_tokens_per_s(
+    *, step_s: ArrayLike, n_running: ArrayLike, prefill_s: ArrayLike, output_tokens: ArrayLike
+) -> Floats:
+    r"""Output tokens per second of a batch that is refilled at once: :math:`B / (t + B p/o)`.
+
+    Parameters
+    ----------
+    step_s
+        Step of the running batch. [s]
+    n_running
+        Sequences that decode together. [-]
+    prefill_s
+        Arithmetic of one prompt. [s]
+    output_tokens
+        Length of an answer. [tokens]
+
+    Returns
+    -------
+        Output of all clients together; 0 where nobody runs. [tokens/s]
+
+    Raises
+    ------
+    ValueError
+        If an argument is negative or not a number; `step_s` and `output_tokens` must be above 0.
+
+    Notes
+    -----
+    Source: definition.
+
+    Examples
+    --------
+    >>> closed_loop_tokens_per_s(
+    ...     step_s=0.010, n_running=[0, 64], prefill_s=0.016, output_tokens=1024
+    ... )
+    array([   0.        , 5818.18181818])
+    """
+    running = non_negative("n_running", n_running)
+    reading = running * non_negative("prefill_s", prefill_s)
+    return running / (
+        positive("step_s", step_s) + reading / positive("output_tokens", output_tokens)
+    )
+
+
+def slot_wait_s(
+    *,
+    n_clients: ArrayLike,
+    n_running: ArrayLike,
+    output_tokens: ArrayLike,
+    output_token_s: ArrayLike,
+) -> Floats:
+    r"""Wait for memory where more clients send than sequences fit: :math:`(c/B - 1)\, o\, t`.
+
+    Parameters
+    ----------
+    n_clients
+        Clients that each keep one request open; infinite for an offline run. [-]
+    n_running
+        Sequences that fit and run. [-]
+    output_tokens
+        Length of an answer. [tokens]
+    output_token_s
+        Time per output token. [s]
+
+    Returns
+    -------
+        Mean wait for a slot; 0 while all fit, infinite where nothing runs or clients have no
+        end. [s]
+
+    Raises
+    ------
+    ValueError
+        If an argument is negative or not a number.
+
+    Notes
+    -----
+    Little's law: :math:`c` requests are open and :math:`B` of them are served.
+    Source: little1961proof.
+
+    Examples
+    --------
+    >>> slot_wait_s(n_clients=[64, 96], n_running=64, output_tokens=1000, output_token_s=0.01)
+    array([0., 5.])
+    """
+    clients = non_negative("n_clients", n_clients)
+    running = non_negative("n_running", n_running)
+    served = positive("output_tokens", output_tokens) * non_negative(
+        "output_token_s", output_token_s
+    )
+    slots = np.where(running > 0, running, 1.0)
+    ahead = np.where(running > 0, clients / slots - 1.0, np.inf)
+    over = clients > running
+    return np.where(over, ahead, 0.0) * np.where(over, served, 1.0)
+
+
+def first_token_s(
+    *,
+    request_s: ArrayLike,
+    prefill_s: ArrayLike,
+    step_s: ArrayLike,
+    n_running: ArrayLike,
+    burst_fraction: ArrayLike = 0,
+    stream_interval_tokens: ArrayLike = 1,
+    wait_s: ArrayLike = 0,
+) -> Floats:
+    r"""Mean time to first token: :math:`r + w + p\,(1 + b\,(B - 1)) + s\,t`.
+
+    Parameters
+    ----------
+    request_s
+        Handling of a request: network, tokenizer, scheduler. [s]
+    prefill_s
+        One prompt read by itself, with its pass over the weights and its launches. [s]
+    step_s
+        Step of the running batch. [s]
+    n_running
+        Sequences that run. [-]
+    burst_fraction
+        Share of the others' prompts that stand in front, on average. [-]
+    stream_interval_tokens
+        Tokens that the engine gathers before it sends. [tokens]
+    wait_s
+        Wait for a slot or in a queue. [s]
+
+    Returns
+    -------
+        Mean time to first token as a client sees it. [s]
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range.
+
+    Notes
+    -----
+    Clients that start together and send ten requests each leave half of a tenth of the others
+    in front. Source: definition.
+
+    Examples
+    --------
+    >>> first_token_s(
+    ...     request_s=0.02, prefill_s=0.03, step_s=0.01, n_running=[1, 101],
+    ...     burst_fraction=0.05, stream_interval_tokens=10,
+    ... )
+    array([0.15, 0.3 ])
+    """
+    others = np.maximum(non_negative("n_running", n_running) - 1.0, 0.0)
+    ahead = 1.0 + fraction("burst_fraction", burst_fraction) * others
+    gathered = positive("stream_interval_tokens", stream_interval_tokens)
+    return (
+        non_negative("request_s", request_s)
+        + non_negative("wait_s", wait_s)
+        + ahead * non_negative("prefill_s", prefill_s)
+        + gathered * non_negative("step_s", step_s)
+    )
+
+
+def queue_wait_s(
+    *, requests_per_s: ArrayLike, service_s: ArrayLike, service_scv: ArrayLike = 0
+) -> Floats:
+    r"""Mean wait of open arrivals for one server: :math:`\frac{\rho s (1 + c^2)}{2(1-\rho)}`.
+
+    Parameters
+    ----------
+    requests_per_s
+        Poisson arrivals. [requests/s]
+    service_s
+        Mean time that a request holds the server; for prompts, the time to read one. [s]
+    service_scv
+        Squared coefficient of variation of the service; 0 where all are alike. [-]
+
+    Returns
+    -------
+        Mean wait; infinite at an offered load of 1 and above. [s]
+
+    Raises
+    ------
+    ValueError
+        If an argument is negative or not a number.
+
+    Notes
+    -----
+    Pollaczek and Khinchine, M/G/1. Source: kleinrock1975queueing.
+
+    Examples
+    --------
+    At 80 % load, equal prompts wait for two services, exponential ones for four:
+
+    >>> queue_wait_s(requests_per_s=0.8, service_s=1, service_scv=[0, 1])
+    array([2., 4.])
+    >>> queue_wait_s(requests_per_s=1, service_s=1)
+    np.float64(inf)
+    """
+    service = non_negative("service_s", service_s)
+    load = non_negative("requests_per_s", requests_per_s) * service
+    spread = 1.0 + non_negative("service_scv", service_scv)
+    idle = np.where(load < 1, 1.0 - load, 1.0)
+    return np.where(load < 1, load * service * spread / (2 * idle), np.inf)[()]

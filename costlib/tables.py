@@ -1,0 +1,382 @@
+"""Reading the tables in `data/`: where they lie, what each column may hold, what is refused.
+
+What is wrong with a table is said with file, line and column; an unknown name with its nearest
+names. `costlib.catalog` makes records of the rows.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Final, Protocol, TypeVar
+
+import pandas as pd
+
+from costlib import units
+
+__all__ = [
+    "FORMATS",
+    "LAYER",
+    "SCHEMA",
+    "TableError",
+    "UnknownNameError",
+    "by_name",
+    "data_path",
+    "frame",
+    "lookup",
+    "rows",
+]
+
+FORMATS: Final = ("tf32", "bf16", "fp8", "int8", "fp4")
+MEMORY_UNIT_BYTES: Final = {"GB": units.GB, "GiB": units.GIB, "MiB": units.MIB}
+
+
+class TableError(ValueError):
+    """A table of facts is missing, damaged or incomplete."""
+
+
+class UnknownNameError(LookupError):
+    """A name that no row of the table has."""
+
+
+# --- cells ---------------------------------------------------------------------------------
+
+
+def _text(cell: str) -> str:
+    if not cell:
+        raise ValueError("a text")
+    return cell
+
+
+def _number(cell: str) -> float:
+    try:
+        value = float(cell)
+    except ValueError:
+        raise ValueError("a number") from None
+    if not (math.isfinite(value) and value >= 0):
+        raise ValueError("a finite number of at least 0")
+    return value
+
+
+def _positive(cell: str) -> float:
+    if (value := _number(cell)) == 0:
+        raise ValueError("a number above 0")
+    return value
+
+
+def _date(cell: str) -> str:
+    if not re.fullmatch(r"(19|20)\d\d(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?", cell):
+        raise ValueError("a date as YYYY, YYYY-MM or YYYY-MM-DD")
+    return cell
+
+
+def _shape_sum(cell: str) -> float:
+    if not re.fullmatch(r"\d+(x\d+)*(\+\d+(x\d+)*)*", cell):
+        raise ValueError("shapes as 2x4096x1024+4096x4096")
+    return float(sum(math.prod(map(int, term.split("x"))) for term in cell.split("+")))
+
+
+def _truth(cell: str) -> bool:
+    if cell not in {"yes", "no"}:
+        raise ValueError("yes or no")
+    return cell == "yes"
+
+
+def _memory_unit(cell: str) -> float:
+    if cell not in MEMORY_UNIT_BYTES:
+        raise ValueError(f"one of {', '.join(MEMORY_UNIT_BYTES)}")
+    return MEMORY_UNIT_BYTES[cell]
+
+
+def _share(cell: str) -> float:
+    if (value := _positive(cell)) > 1:
+        raise ValueError("a share above 0 and up to 1")
+    return value
+
+
+def _format(cell: str) -> str:
+    if cell not in FORMATS:
+        raise ValueError(f"one of {', '.join(FORMATS)}")
+    return cell
+
+
+def _names(cell: str) -> tuple[str, ...]:
+    names = tuple(name.strip().lower() for name in cell.split(";"))
+    if not all(names):
+        raise ValueError("names as one;two")
+    return names
+
+
+def _or(default: Any, parse: Callable[[str], Any]) -> Callable[[str], Any]:
+    return lambda cell: parse(cell) if cell else default
+
+
+def _printed_number(cell: str) -> str:
+    _positive(cell)
+    return cell
+
+
+# --- columns ---------------------------------------------------------------------------------
+
+_PROVENANCE: Final[dict[str, Callable[[str], Any]]] = {
+    "note": _or("", _text),
+    "source": _text,
+    "as_of": _date,
+}
+
+LAYER: Final[dict[str, Callable[[str], Any]]] = {
+    "group": _text,
+    "n_layers": _positive,
+    "n_heads": _number,
+    "n_kv_heads": _number,
+    "cached_dim": _number,
+    "attended_dim": _number,
+    "prefill_attended_dim": _number,
+    "window_tokens": _or(math.inf, _positive),
+    "sink_tokens": _number,
+    "state_values": _shape_sum,
+    "mixer_params": _shape_sum,
+    "dense_params": _shape_sum,
+    "expert_params": _shape_sum,
+    "n_experts": _number,
+    "top_k": _number,
+    "sparse_tokens": _or(math.inf, _positive),
+    "index_dim": _number,
+    "index_heads": _number,
+}
+
+SCHEMA: Final[dict[str, dict[str, Callable[[str], Any]]]] = {
+    "accelerators.csv": {
+        "name": _text,
+        "maker": _text,
+        "released": _date,
+        "memory_type": _text,
+        "memory_label_gb": _positive,
+        "memory": _positive,
+        "memory_unit": _memory_unit,
+        "memory_gb_per_s": _positive,
+        **{f"{name}_tflop_per_s": _or(math.nan, _positive) for name in FORMATS},
+        "link_gb_per_s": _or(math.nan, _positive),
+        "link_kind": _or("", _text),
+        "tdp_w": _or(math.nan, _positive),
+        **_PROVENANCE,
+    },
+    "models.csv": {
+        "name": _text,
+        "maker": _text,
+        "released": _date,
+        "hidden_size": _positive,
+        "vocab_size": _positive,
+        "embedding_params": _shape_sum,
+        "outside_params": _shape_sum,
+        "total_params_b": _printed_number,
+        "active_params_b": _or("", _printed_number),
+        "native_bits": _positive,
+        "max_context_tokens": _positive,
+        **_PROVENANCE,
+    },
+    "layers.csv": {"model": _text, **LAYER, **_PROVENANCE},
+    "architectures.csv": {
+        "name": _text,
+        "colour": _text,
+        "exact_recall": _truth,
+        "n_params_b": _positive,
+        "cache_bits": _or(math.nan, _positive),  # blank: as wide as the rig's
+        "state_bits": _positive,
+        **LAYER,
+        **_PROVENANCE,
+    },
+    "api_prices.csv": {
+        "name": _text,
+        "vendor": _text,
+        "input_usd_per_mtok": _number,
+        "cached_input_usd_per_mtok": _or(math.nan, _number),
+        "output_usd_per_mtok": _number,
+        "valid_from": _date,
+        **_PROVENANCE,
+    },
+    "engines.csv": {
+        "name": _text,
+        "software": _names,
+        "stream_interval_tokens": _positive,
+        "memory_fraction": _share,
+        "max_batch": _or(math.inf, _positive),
+        **_PROVENANCE,
+    },
+    "formats.csv": {
+        "name": _text,
+        "weight_bits": _positive,
+        "arithmetic": _format,
+        "fallback": _or("", _format),
+        "experts_only": _truth,
+        "aliases": _or((), _names),
+        **_PROVENANCE,
+    },
+    "measured.csv": {
+        "id": _text,
+        "source_repo_or_url": _or("", _text),
+        "source_path": _or("", _text),
+        "source_commit_or_date": _or("", _text),
+        "software": _or("", _text),
+        "model": _text,
+        "total_params_b": _or(math.nan, _number),
+        "active_params_b": _or(math.nan, _number),
+        "gpu": _text,
+        "n_gpus": _positive,
+        "tp": _or(math.nan, _positive),
+        "pp_or_ep": _or("", _text),
+        "weight_dtype": _or("", _text),
+        "kv_dtype": _or("", _text),
+        "isl": _or(math.nan, _number),
+        "osl": _or(math.nan, _number),
+        "concurrency_or_batch": _or(math.nan, _number),
+        "metric": _text,
+        "value": _number,
+        "unit": _text,
+        "source_class": _or("", _text),
+        **_PROVENANCE,
+    },
+    "calibration.csv": {
+        "name": _text,
+        "value": _number,
+        "low": _or(math.nan, _number),
+        "high": _or(math.nan, _number),
+        "unit": _or("", _text),
+        "kind": _text,
+        "meaning": _text,
+        "command": _text,
+        "rows_sha256": _text,
+        "source": _text,
+        "as_of": _date,
+    },
+    "left_out.csv": {
+        "left_out": _text,
+        "group": _text,
+        "metric": _text,
+        "n": _positive,
+        "median_ape": _number,
+        "mean_ape": _number,
+        "coverage_80": _number,
+        "source": _text,
+        "as_of": _date,
+    },
+}
+
+
+# --- files -----------------------------------------------------------------------------------
+
+
+def data_path(name: str = "") -> Path:
+    """Path of a table, in a checkout (`data/`) or in an installation (`costlib/data/`).
+
+    >>> data_path("models.csv").name
+    'models.csv'
+    """
+    package = Path(__file__).resolve().parent
+    checkout, installed = package.parent / "data", package / "data"
+    folder = installed if installed.is_dir() else checkout
+    path = folder / name
+    if not path.exists():
+        raise TableError(f"{path}: not found; expected it in {checkout} or {installed}")
+    return path
+
+
+def frame(table: str, path: Path | None = None) -> pd.DataFrame:
+    """One table as it stands on disk, every cell a text.
+
+    Parameters
+    ----------
+    table
+        File name, such as "accelerators.csv".
+    path
+        A table of your own with the same columns; by default the one in `data/`.
+
+    Raises
+    ------
+    TableError
+        If the file is missing, unreadable, or lacks a column.
+    """
+    path = path or data_path(table)
+    try:
+        text = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+    except FileNotFoundError:
+        raise TableError(f"{path}: not found") from None
+    except (ValueError, OSError) as why:  # pandas' parser errors are ValueErrors
+        raise TableError(f"{path}: not a readable CSV table ({why})") from None
+    wanted = SCHEMA.get(table, {})
+    if missing := [column for column in wanted if column not in text]:
+        raise TableError(f"{path}: lacks the column {', '.join(missing)}")
+    return text.map(str.strip)
+
+
+def rows(table: str, path: Path | None = None) -> list[dict[str, Any]]:
+    """Rows of one table, every cell as what its column holds.
+
+    Raises
+    ------
+    TableError
+        If `frame` refuses the table, a cell does not fit its column, or there is no row.
+    """
+    text = frame(table, path)
+    schema, found = SCHEMA[table], []
+    for line, cells in enumerate(text.to_dict("records"), start=2):
+        row: dict[str, Any] = {}
+        for column, parse in schema.items():
+            try:
+                row[column] = parse(cells[column])
+            except ValueError as expected:
+                first = cells[next(iter(schema))] or "no name"
+                raise TableError(
+                    f"{path or data_path(table)}, line {line} ({first}), column {column}: "
+                    f"expected {expected}, got {cells[column]!r}"
+                ) from None
+        found.append(row)
+    if not found:
+        raise TableError(f"{path or data_path(table)}: no rows")
+    return found
+
+
+# --- names -----------------------------------------------------------------------------------
+
+
+class _HasName(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+Named = TypeVar("Named", bound=_HasName)
+
+
+def by_name(table: str, records: Iterable[Named]) -> dict[str, Named]:
+    """Records by their name, which no two may share."""
+    found: dict[str, Named] = {}
+    for record in records:
+        if record.name in found:
+            raise TableError(f"{table}: {record.name!r} stands there twice")
+        found[record.name] = record
+    return found
+
+
+def lookup(kind: str, name: str, table: Mapping[str, Named]) -> Named:
+    """Record of a name, whose case, spaces and dashes do not matter.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is none; the message names the nearest.
+    """
+
+    def plain(text: str) -> str:
+        return re.sub(r"[^a-z0-9]", "", text.lower())
+
+    by_plain = {plain(known): known for known in table}
+    wanted = plain(name)
+    if wanted in by_plain:
+        return table[by_plain[wanted]]
+    near = difflib.get_close_matches(wanted, by_plain, n=3, cutoff=0.4)
+    near += [known for known in by_plain if wanted and wanted in known and known not in near]
+    hint = ", ".join(by_plain[known] for known in near[:5]) or ", ".join(table)
+    raise UnknownNameError(f"no {kind} {name!r}; did you mean {hint}?")

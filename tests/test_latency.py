@@ -1,0 +1,72 @@
+"""Latency: a closed loop counted by hand, queues against a simulation, limits."""
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from costlib import latency
+
+seeded = settings(derandomize=True, deadline=None)
+times = st.floats(1e-4, 1)
+counts = st.integers(1, 4096)
+
+
+@seeded
+@given(times, counts, times, counts)
+def test_rate_and_time_per_token_agree_but_for_the_clients_own_prompt(step, running, prompt, out):
+    given = {"step_s": step, "n_running": running, "prefill_s": prompt, "output_tokens": out}
+    rate = latency.closed_loop_tokens_per_s(**given)
+    each = latency.output_token_s(**given)
+    assert_allclose(running / rate, each + prompt / out, rtol=1e-9)
+
+
+@seeded
+@given(times, counts)
+def test_a_client_alone_waits_for_nobody(step, out):
+    alone = {"step_s": step, "n_running": 1, "prefill_s": 9, "output_tokens": out}
+    assert latency.output_token_s(**alone) == step
+
+
+def test_slots_are_waited_for_as_little_says():
+    # 100 clients, 40 slots, answers of 10 s: a request is open for 100 / (40 / 10 s) = 25 s
+    wait = latency.slot_wait_s(n_clients=100, n_running=40, output_tokens=1000, output_token_s=0.01)
+    assert_allclose(wait + 10, 100 / (40 / 10))
+
+
+def test_nothing_that_runs_is_waited_for_without_end():
+    found = latency.slot_wait_s(
+        n_clients=[4, np.inf], n_running=[0, 8], output_tokens=10, output_token_s=0.1
+    )
+    assert np.isinf(found).all()
+
+
+def test_the_first_token_waits_for_the_chunk_that_the_engine_streams():
+    given = {"request_s": 0.02, "prefill_s": 0.1, "step_s": 0.01, "n_running": 1}
+    one, thirty = latency.first_token_s(**given, stream_interval_tokens=[1, 30])
+    assert_allclose(thirty - one, 0.29)
+
+
+def lindley(arrivals, services):
+    """Waits of a single server, one request after the other."""
+    wait, waits = 0.0, []
+    for gap, service in zip(np.diff(arrivals), services, strict=False):
+        waits.append(wait)
+        wait = max(0.0, wait + service - gap)
+    return np.mean(waits)
+
+
+def test_the_queue_of_prompts_waits_as_a_simulation_does():
+    draw = np.random.default_rng(11)
+    arrivals = np.cumsum(draw.exponential(1 / 0.7, 400_000))
+    for scv, services in ((0, np.ones(400_000)), (1, draw.exponential(1, 400_000))):
+        found = latency.queue_wait_s(requests_per_s=0.7, service_s=1, service_scv=scv)
+        assert_allclose(found, lindley(arrivals, services), rtol=0.05)
+
+
+@seeded
+@given(st.floats(1, 5), times)
+def test_an_overloaded_queue_has_no_finite_wait(load, service):
+    assert np.isinf(
+        latency.queue_wait_s(requests_per_s=load / service * (1 + 1e-9), service_s=service)
+    )
