@@ -103,6 +103,7 @@ def skewed_coverage_fraction(
     asked = non_negative("top_k", top_k)
     ranks = np.arange(1.0, np.max(number) + 1)
     total = sum(np.where(rank <= number, rank**-exponent, 0.0) for rank in ranks)
+    total = np.where(number > 0, total, 1.0)
     read = sum(
         np.where(
             rank <= number,

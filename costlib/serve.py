@@ -71,22 +71,39 @@ def prediction(load: Scenarios, used: Constants | None = None) -> Prediction:
     (True, True)
     """
     used = constants() if used is None else used
-    length = _length(load)
-    if length <= BLOCK:
-        return timed(Work(load), used)
+    shape = _shape(load)
+    if len(shape) != 1 or shape[0] <= BLOCK:
+        return _filled(timed(Work(load), used), shape)
+    length = shape[0]
     parts = (
         timed(Work(_part(load, slice(start, start + BLOCK), length)), used)
         for start in range(0, length, BLOCK)
     )
-    return _joined(parts, length)
+    return _filled(_joined(parts, length), shape)
 
 
-def _length(load: Scenarios) -> int:
-    """Scenarios in a row, or 0 where they form a table or the like, which is not cut."""
+def _shape(load: Scenarios) -> tuple[int, ...]:
+    """Shape of all scenarios together."""
     shapes = {np.shape(getattr(load, field)) for field in Scenarios.__slots__ if field != "layers"}
-    shapes |= {column.shape[:-1] for column in load.layers.values()}
-    whole = np.broadcast_shapes(*shapes)
-    return whole[0] if len(whole) == 1 else 0
+    return np.broadcast_shapes(*shapes, *{column.shape[:-1] for column in load.layers.values()})
+
+
+def _filled(done: Prediction, shape: tuple[int, ...]) -> Prediction:
+    """Every quantity for every scenario, whether or not it hangs on what varies."""
+
+    def fill(value: Any) -> Any:
+        return value if np.shape(value) == shape else np.broadcast_to(value, shape)
+
+    plain = {
+        field: fill(getattr(done, field))
+        for field in Prediction.__slots__
+        if field not in {"terms_s", "interval"}
+    }
+    return Prediction(
+        **plain,
+        terms_s={name: fill(term) for name, term in done.terms_s.items()},
+        interval={name: (fill(low), fill(high)) for name, (low, high) in done.interval.items()},
+    )
 
 
 def _part(load: Scenarios, here: slice, length: int) -> Scenarios:

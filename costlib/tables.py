@@ -252,6 +252,11 @@ SCHEMA: Final[dict[str, dict[str, Callable[[str], Any]]]] = {
         "source": _text,
         "as_of": _date,
     },
+    "peer_accuracy.csv": {
+        **dict.fromkeys(("tool", "kind", "quantity", "stated", "rows", "caveat"), _text),
+        "source": _text,
+        "as_of": _date,
+    },
     "left_out.csv": {
         "left_out": _text,
         "group": _text,

@@ -23,14 +23,18 @@ from costlib.units import MS_PER_S
 
 __all__ = [
     "METRICS",
+    "by_group",
     "compare",
+    "errors",
     "known_name",
     "load_of",
     "main",
     "read",
     "resolve",
     "scores",
+    "shares",
     "table",
+    "vintage",
 ]
 
 Values = Callable[[serve.Prediction], Any]
@@ -312,6 +316,55 @@ def table(found: Mapping[str, Mapping[str, Any]]) -> str:
     skipped = found["skipped"]
     lines += [f"skipped {n:>7}  {reason}" for reason, n in skipped.items()]
     return "\n".join(lines)
+
+
+# --- where the errors lie ------------------------------------------------------------------------
+
+
+def errors(compared: pd.DataFrame) -> pd.DataFrame:
+    """Rows that were scored, with `ratio` (predicted over measured) and `ape`, 1 if impossible."""
+    scored = compared[compared["reason"] == ""].copy()
+    ratio = scored["predicted"] / scored["measured"]
+    possible = np.isfinite(ratio) & (ratio > 0)
+    scored["ratio"] = ratio.where(possible, 0.0)
+    scored["ape"] = (scored["ratio"] - 1.0).abs()
+    return scored
+
+
+def by_group(compared: pd.DataFrame, by: str, *, least: int = 1) -> pd.DataFrame:
+    """Median error and median ratio of each metric in each group of at least `least` rows."""
+    rows = errors(compared).groupby(["metric", by], sort=True)
+    found = rows.agg(n=("ape", "size"), median_ape=("ape", "median"), ratio=("ratio", "median"))
+    return found[found["n"] >= least].reset_index().rename(columns={by: "group"})
+
+
+def vintage(compared: pd.DataFrame) -> pd.Series[float]:
+    """Change of the same configuration from one release of its engine to the next, as a share."""
+    rows = errors(compared)
+    rows = rows[rows["metric"] == "output_tokens_per_s_total"].sort_values("software")
+    same = rows.groupby(list(ARGUMENTS))["measured"]
+    change = (rows["measured"] / same.shift() - 1.0).dropna()
+    return change[change != 0]
+
+
+def shares(compared: pd.DataFrame) -> pd.DataFrame:
+    """What links, launches and other prompts take of the time per output token of each row."""
+    rows = errors(compared)
+    rows = rows[rows["metric"] == "tpot_ms"]
+    done = serve.prediction(load_of(rows))
+    each = np.asarray(done.tpot_s)
+    return pd.DataFrame(
+        {
+            "links": np.asarray(done.terms_s["links"]) / each,
+            "launches": np.asarray(done.terms_s["launches"] + done.terms_s["sequences"]) / each,
+            "prompts": 1.0 - np.asarray(done.step_s) / each,
+            "beyond_memory": np.asarray(rows["n_clients"] > done.capacity_users, dtype=np.float64),
+        },
+        index=rows.index,
+    )
+
+
+# --- the command ----------------------------------------------------------------------------------
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:

@@ -58,10 +58,16 @@ def _svg(chart: Any) -> str:
 def _input(control: Control) -> ipywidgets.Widget:
     style = {"description_width": "14em"}
     layout = ipywidgets.Layout(width="40em")
-    description = f"{control.label} ({control.unit})"
+    description = f"{control.label} ({control.unit})" if control.unit else control.label
     if control.options:
         return ipywidgets.Dropdown(
-            options=[(f"{option:g}", option) for option in control.options],
+            options=list(
+                zip(
+                    control.words or map("{:g}".format, control.options),
+                    control.options,
+                    strict=True,
+                )
+            ),
             value=control.value,
             description=description,
             style=style,

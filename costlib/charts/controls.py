@@ -25,6 +25,7 @@ class Control:
     high: float = 0.0
     step: float = 1.0
     options: tuple[float, ...] = ()
+    words: tuple[str, ...] = ()  # of the options, where numbers do not say it
     scale: float = 1.0
 
     def __post_init__(self) -> None:
@@ -41,6 +42,11 @@ class Control:
             )
 
     @property
+    def labels(self) -> list[str]:
+        """What the reader sees of the options."""
+        return list(self.words) or [f"{option:g} {self.unit}" for option in self.options]
+
+    @property
     def expression(self) -> str:
         """The parameter in base units, as Vega sees it."""
         return self.parameter if self.scale == 1 else f"{self.parameter} * {self.scale!r}"
@@ -54,7 +60,7 @@ def params(controls: Sequence[Control]) -> list[alt.Parameter]:
             value=control.value,
             bind=alt.binding_select(
                 options=list(control.options),
-                labels=[f"{option:g} {control.unit}" for option in control.options],
+                labels=control.labels,
                 name=control.label,
             )
             if control.options

@@ -137,7 +137,7 @@ def _translated(node: ast.expr, names: Mapping[str, str], scope: Mapping[str, An
             return f"({go(left)} {COMPARISONS[type(op)]} {go(right)})"
         case ast.Subscript(value=value, slice=ast.Tuple(elts=[])):  # x[()]: a scalar stays one
             return go(value)
-        case ast.Call(func=ast.Attribute(value=value, attr="sum"), args=[]):
+        case ast.Call(func=ast.Name(id="summed"), args=[value]):
             return go(value)
         case ast.Call(func=ast.Name(id=name), args=[_, value]) if name in CHECKS:
             return go(value)
