@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+import numpy as np
+
 from costlib import catalog, tables
 
 __all__ = ["INTERVALS", "LIGHT", "Constants", "constants"]
 
-INTERVALS: Final = ("tokens_per_s", "tpot_s", "ttft_s")
+INTERVALS: Final = ("tokens_per_s", "tpot_s", "ttft_s", "power_w")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,11 +68,16 @@ def constants(path: Path | None = None) -> Constants:
     wanted = [*plain, *(f"{m}_{end}" for m in INTERVALS for end in ("low", "high"))]
     if missing := [name for name in wanted if name not in rows]:
         raise tables.TableError(f"calibration.csv: lacks {', '.join(missing)}")
+    interval = {m: (rows[f"{m}_low"], rows[f"{m}_high"]) for m in INTERVALS}
+    # Energy is power over throughput: both are uncertain, and apart from each other.
+    apart = np.log([interval["power_w"], interval["tpot_s"]])
+    low, high = np.exp(np.array([-1.0, 1.0]) * np.hypot(*apart))
+    interval["output_token_j"] = (float(low), float(high))
     return Constants(
         engine_factor={
             engine.name: rows.get(f"engine_factor {engine.name}", 1.0)
             for engine in catalog.engines().values()
         },
-        interval={m: (rows[f"{m}_low"], rows[f"{m}_high"]) for m in INTERVALS},
+        interval=interval,
         **{name: rows[name] for name in plain},
     )

@@ -157,7 +157,8 @@ def scenarios(
     expert_groups
         Accelerators over which whole experts are dealt out; 1 cuts every expert instead.
     n_clients
-        Clients that each keep one request open; infinite runs as many as fit.
+        Clients that each keep one request open. Infinite runs as many as fit and as the engine
+        takes by default; who states a number has set the engine to it.
     reused_fraction
         Share of the input found in the cache: not read again, but kept resident.
     expert_skew
@@ -184,7 +185,11 @@ def scenarios(
     stages = _whole("pipeline_stages", pipeline_stages)
     replicas = _whole("attention_replicas", attention_replicas)
     groups = _whole("expert_groups", expert_groups)
-    for name, part in (("pipeline_stages", stages), ("attention_replicas", stages * replicas)):
+    for name, part in (
+        ("pipeline_stages", stages),
+        ("attention_replicas", stages * replicas),
+        ("expert_groups", stages * groups),
+    ):
         if np.any(np.mod(devices, part)):
             raise ValueError(f"{name}: the accelerators do not divide into whole groups")
 

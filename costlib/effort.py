@@ -18,7 +18,7 @@ from costlib._checks import Floats, summed
 from costlib.deploy import Scenarios
 from costlib.units import BITS_PER_BYTE
 
-__all__ = ["Work"]
+__all__ = ["Rows", "Work"]
 
 Arrays = NDArray[np.float64]
 
@@ -31,7 +31,7 @@ EMBEDDING_BYTES: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Rows:
+class Rows:
     """Seconds at the speed of light that some rows take on one accelerator of each stage."""
 
     weights: Floats
@@ -77,18 +77,25 @@ class Work:
         # What does not fit is given one sequence, so that its unused terms stay finite.
         self.busy = np.where(self.fits, self.running, 1.0)[()]
         self.rows = np.maximum(self.busy / load.pipeline_stages, np.minimum(self.busy, 1.0))
+        # A replica serves whole sequences: the busiest has at least one.
+        self.mine = np.maximum(self.rows / load.attention_replicas, np.minimum(self.rows, 1.0))
         self._cache()
         drafted = load.draft_tokens + 1.0
         self.step = self._rows(
             self.rows * drafted,
-            self.rows / load.attention_replicas * drafted * self._attended() / self.attention_width,
+            self.mine * drafted,
+            self.mine * drafted * self._attended() / self.attention_width,
             with_head=True,
         )
         reused = load.reused_fraction * load.input_tokens
         fresh = np.maximum(load.input_tokens - reused, 1.0)  # the last token is always read
-        self.prompt = self._rows(
-            fresh, self._read(load.input_tokens - fresh) / self.width, with_head=False
-        )
+        read = self._read(load.input_tokens - fresh)
+        # One prompt is read by one replica; a crowd of them by all, each its share.
+        self.lone_prompt = self._rows(fresh, fresh, read / self.attention_width, with_head=False)
+        self.prompt = self.lone_prompt
+        if np.any(load.attention_replicas > 1):
+            share = fresh / load.attention_replicas
+            self.prompt = self._rows(fresh, share, read / self.width, with_head=False)
 
     def _memory(self) -> None:
         """Bytes of the weights and of a sequence, sequences that fit, and sequences that run."""
@@ -138,7 +145,7 @@ class Work:
         read = summed(self._cache_bytes(self.mean_context, self.kept) / self.cut)
         state = 2 * self.state_bytes / self.attention_width  # read and written
         self.cache_s = roofline.transfer_s(
-            moved_bytes=self.rows / load.attention_replicas * (read + state),
+            moved_bytes=self.mine * (read + state),
             bytes_per_s=load.memory_bytes_per_s,
         )
 
@@ -152,6 +159,10 @@ class Work:
             attended_dim=group["attended_dim"],
             window_tokens=self.kept,
         )
+        if group["state_values"].any():
+            flop = flop + work.state_flop(
+                n_layers=group["n_layers"], state_values=group["state_values"]
+            )
         if group["index_dim"].any():
             flop = flop + work.attention_flop(
                 self.mean_context,
@@ -182,12 +193,15 @@ class Work:
             )
         return flop
 
-    def _rows(self, rows: Floats, attention_flop: Floats, *, with_head: bool) -> _Rows:
-        """Light of rows that pass through all layers, and through the output head or not."""
+    def _rows(self, rows: Floats, mine: Floats, attention_flop: Floats, *, with_head: bool) -> Rows:
+        """Light of rows that pass through all layers, `mine` of them through one replica's mixers.
+
+        With the output head or without it.
+        """
         load, group = self.load, self.load.layers
         head = load.head_params if with_head else 0.0
         mixers = work.weight_bytes(n_params=self.mixer_params, weight_bits=load.mixer_bits)
-        per_row = self.mixer_params + self.dense_params + head
+        per_row = self.dense_params + head
         read: Floats = np.float64(0.0)
         padding: Floats = np.float64(0.0)
         if self.moe_layers.any():
@@ -203,11 +217,14 @@ class Work:
             mixers / self.attention_width
             + (others + load.head_params * EMBEDDING_BYTES) / self.width
         )
-        peak = load.peak_flop_per_s * self.width / work.FLOP_PER_MULTIPLY_ADD
-        return _Rows(
+        mixed = mine * self.mixer_params / self.attention_width
+        peak = load.peak_flop_per_s / work.FLOP_PER_MULTIPLY_ADD
+        return Rows(
             weights=roofline.transfer_s(moved_bytes=moved, bytes_per_s=load.memory_bytes_per_s),
-            matrices=roofline.flop_s(flop=rows * per_row, peak_flop_per_s=peak),
-            padding=roofline.flop_s(flop=padding, peak_flop_per_s=peak),
+            matrices=roofline.flop_s(
+                flop=mixed + rows * per_row / self.width, peak_flop_per_s=peak
+            ),
+            padding=roofline.flop_s(flop=padding / self.width, peak_flop_per_s=peak),
             attention=roofline.flop_s(flop=attention_flop, peak_flop_per_s=load.bf16_flop_per_s),
             links=self._links(rows),
         )

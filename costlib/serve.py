@@ -17,9 +17,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from costlib import drafts, energy, latency, pricing, roofline
 from costlib._checks import Floats, non_negative, positive
-from costlib.calibration import LIGHT, Constants, constants
+from costlib.calibration import Constants, constants
 from costlib.deploy import Scenarios
-from costlib.effort import Work
+from costlib.effort import Rows, Work
 from costlib.units import SECONDS_PER_HOUR
 
 __all__ = ["Prediction", "cost_splits", "prediction"]
@@ -49,7 +49,7 @@ class Prediction:
     tpot_s: Floats
     ttft_s: Floats
     tokens_per_s: Floats
-    power_w: Floats
+    power_w: Floats  # NaN where no source states the board power
     output_token_j: Floats
     light_step_s: Floats
     light_tpot_s: Floats
@@ -129,11 +129,13 @@ def _joined(parts: Iterable[Prediction], length: int) -> Prediction:
     ends: dict[str, tuple[Any, Any]] = {}
 
     def fill(into: Any, value: Any, start: int) -> Any:
-        if np.ndim(value) == 0:
+        """Keep a number that no block changes; write everything else into a row of its own."""
+        if np.ndim(value) == 0 and (into is None or np.array_equal(into, value)):
             return value
-        if into is None:
-            into = np.empty(length, value.dtype)
-        into[start : start + len(value)] = value
+        if np.ndim(into) == 0:
+            before, into = into, np.empty(length, np.asarray(value).dtype)
+            into[:start] = before
+        into[start : start + BLOCK] = value
         return into
 
     for number, part in enumerate(parts):
@@ -157,23 +159,20 @@ def timed(done: Work, used: Constants) -> Prediction:
     terms, busy = _terms(done, used)
     step = functools.reduce(np.add, terms.values())
     prompt, alone = _prompt(done, used, terms)
-    light = done.step
-    light_step = np.maximum(
-        np.maximum(light.weights + done.cache_s, light.matrices + light.attention), light.links
-    )
-    light_prompt = np.maximum(done.prompt.matrices + done.prompt.attention, done.prompt.links)
     tpot, ttft, rate = _speeds(done, used, step, prompt, alone)
-    light_tpot, light_ttft, light_rate = _speeds(
-        done, LIGHT, light_step, light_prompt, light_prompt
-    )
+    light_step, light_tpot, light_ttft, light_rate = _light(done)
     reading = done.busy * prompt / load.pipeline_stages / load.output_tokens
+    unknown = np.isnan(load.tdp_w)
     power = energy.power_w(
-        tdp_w=load.tdp_w,
+        tdp_w=np.where(unknown, 0.0, load.tdp_w),
         idle_fraction=used.idle_fraction,
         busy_fraction=np.minimum((busy + reading) / (step + reading), 1.0),
         n_accelerators=load.n_accelerators,
     )
-    values = {"tokens_per_s": rate, "tpot_s": tpot, "ttft_s": ttft}
+    joules = energy.output_token_j(power_w=power, tokens_per_s=rate)
+    power, joules = (np.where(unknown, np.nan, value)[()] for value in (power, joules))
+    values = {"tokens_per_s": rate, "tpot_s": tpot, "ttft_s": ttft, "power_w": power}
+    values["output_token_j"] = joules
     return Prediction(
         fits=done.fits,
         weight_bytes=done.weights,
@@ -187,7 +186,7 @@ def timed(done: Work, used: Constants) -> Prediction:
         ttft_s=ttft,
         tokens_per_s=rate,
         power_w=power,
-        output_token_j=energy.output_token_j(power_w=power, tokens_per_s=rate),
+        output_token_j=joules,
         light_step_s=light_step,
         light_tpot_s=light_tpot,
         light_ttft_s=light_ttft,
@@ -223,19 +222,22 @@ def _terms(done: Work, used: Constants) -> tuple[dict[str, Floats], Floats]:
 
 def _prompt(done: Work, used: Constants, terms: Mapping[str, Floats]) -> tuple[Floats, Floats]:
     """Seconds that a prompt adds to a running batch, and that it takes by itself."""
-    light = done.prompt
-    added = (
-        (light.matrices + used.tile_rows * light.padding) / _share(done.load, used)
-        + light.attention / used.compute_fraction
-        + light.links / used.link_fraction
-    )
-    by_itself = (
-        light.weights / used.bandwidth_fraction
+
+    def worked(light: Rows) -> Floats:
+        return (
+            (light.matrices + used.tile_rows * light.padding) / _share(done.load, used)
+            + light.attention / used.compute_fraction
+            + light.links / used.link_fraction
+        )
+
+    alone = (
+        worked(done.lone_prompt)
+        + done.lone_prompt.weights / used.bandwidth_fraction
         + terms["launches"]
         + terms["sequences"]
         + _latencies_s(done, used)
     )
-    return added, added + by_itself
+    return worked(done.prompt), alone
 
 
 def _speeds(
@@ -243,16 +245,8 @@ def _speeds(
 ) -> tuple[Floats, Floats, Floats]:
     """Time per output token, time to first token and output of all clients together."""
     load = done.load
-    each = step_s
-    if np.any(load.draft_tokens):
-        each = drafts.token_s(
-            pass_s=step_s,
-            draft_s=load.draft_step_fraction * step_s,
-            acceptance_fraction=load.acceptance_fraction,
-            draft_tokens=load.draft_tokens,
-        )
     mixed = {
-        "step_s": each,
+        "step_s": step_s * _steps_per_token(load),
         "n_running": done.busy,
         "prefill_s": prompt_s / load.pipeline_stages,
         "output_tokens": load.output_tokens,
@@ -270,10 +264,45 @@ def _speeds(
         step_s=step_s,
         n_running=done.busy,
         burst_fraction=used.burst_fraction,
-        stream_interval_tokens=1.0 if used is LIGHT else load.stream_interval_tokens,
+        stream_interval_tokens=load.stream_interval_tokens,
         wait_s=wait,
     )
-    rate = latency.closed_loop_tokens_per_s(**mixed)
+    return _where_it_fits(done, tpot, ttft, latency.closed_loop_tokens_per_s(**mixed))
+
+
+def _light(done: Work) -> tuple[Floats, Floats, Floats, Floats]:
+    """The same at the speed of light: memory, arithmetic and links each at its peak, overlapped."""
+    load, step, prompt, lone = done.load, done.step, done.prompt, done.lone_prompt
+    memory, arithmetic = step.weights + done.cache_s, step.matrices + step.attention
+    steps = _steps_per_token(load)
+    per_token = done.busy / load.output_tokens / load.pipeline_stages
+    others = np.maximum(done.busy - 1.0, 0.0) / load.output_tokens / load.pipeline_stages
+
+    def overlapped(prompts: Floats) -> Floats:
+        reading = prompts * (prompt.matrices + prompt.attention)
+        sending = prompts * prompt.links
+        return np.maximum(
+            np.maximum(steps * memory, steps * arithmetic + reading), steps * step.links + sending
+        )
+
+    first = np.maximum(np.maximum(lone.weights, lone.matrices + lone.attention), lone.links)
+    found = _where_it_fits(done, overlapped(others), first, done.busy / overlapped(per_token))
+    return np.maximum(np.maximum(memory, arithmetic), step.links), *found
+
+
+def _steps_per_token(load: Scenarios) -> Floats:
+    """Steps that one output token takes: fewer than one where drafts are accepted."""
+    return drafts.token_s(
+        pass_s=1.0,
+        draft_s=load.draft_step_fraction,
+        acceptance_fraction=load.acceptance_fraction,
+        draft_tokens=load.draft_tokens,
+    )
+
+
+def _where_it_fits(
+    done: Work, tpot: Floats, ttft: Floats, rate: Floats
+) -> tuple[Floats, Floats, Floats]:
     return (
         np.where(done.fits, tpot, np.inf)[()],
         np.where(done.fits, ttft, np.inf)[()],
@@ -332,12 +361,7 @@ def cost_splits(
     """
     running = np.maximum(done.n_running, 1.0)
     held = done.prompt_s / load.pipeline_stages / load.input_tokens
-    answer = drafts.token_s(
-        pass_s=done.step_s,
-        draft_s=load.draft_step_fraction * done.step_s,
-        acceptance_fraction=load.acceptance_fraction,
-        draft_tokens=load.draft_tokens,
-    )
+    answer = done.step_s * _steps_per_token(load)
     added = sum(done.terms_s[name] for name in ("arithmetic", "cache", "attention", "sequences"))
     ratio = positive("output_to_input_ratio", output_to_input_ratio)
     weights = {
@@ -345,17 +369,15 @@ def cost_splits(
         "marginal": (held, answer / running * added / done.step_s),
         "list": (np.ones_like(held), ratio * np.ones_like(held)),
     }
-    seconds = np.where(
-        done.tokens_per_s > 0,
-        load.output_tokens / np.where(done.tokens_per_s > 0, done.tokens_per_s, 1.0),
-        np.inf,
-    )
+    served = done.tokens_per_s > 0
+    seconds = load.output_tokens / np.where(served, done.tokens_per_s, 1.0)
     rent = load.n_accelerators * non_negative("rent_usd_per_h", rent_usd_per_h) / SECONDS_PER_HOUR
+    bill = np.where(served, rent * seconds, np.inf)
     counts = (load.input_tokens, load.output_tokens)
 
     def price(pair: tuple[Floats, Floats], own: int) -> Floats:
         return pricing.split_usd_per_mtok(
-            bill_usd=rent * seconds,
+            bill_usd=bill,
             own_tokens=counts[own],
             other_tokens=counts[1 - own],
             own_weight=pair[own],

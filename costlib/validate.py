@@ -7,6 +7,7 @@ skipped and counted by reason, and what the model calls impossible counts as wro
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import re
 import sys
@@ -47,20 +48,27 @@ METRICS: Final[dict[str, tuple[Values, str]]] = {  # and the interval that serve
         "tpot_s",
     ),
     "ttft_ms": (lambda done: MS_PER_S * done.ttft_s, "ttft_s"),
-    "energy_per_output_token_j": (lambda done: done.output_token_j, "tpot_s"),
-    "avg_gpu_power_w_total": (lambda done: done.power_w, "power_w"),
+    "energy_per_output_token_j": (lambda done: done.output_token_j, "output_token_j"),
+    "avg_gpu_power_w_total": (
+        lambda done: np.where(done.fits, done.power_w, np.inf),
+        "power_w",
+    ),
 }
 
 # Benchmarks that state their batch but no lengths run chats of about these.
 ASSUMED_INPUT_TOKENS: Final = 256
 ASSUMED_OUTPUT_TOKENS: Final = 768
 LENGTH_FREE: Final = {"itl_median_ms", "energy_per_output_token_j", "avg_gpu_power_w_total"}
+POWERED: Final = {"energy_per_output_token_j", "avg_gpu_power_w_total"}
 CLIENT_FREE: Final = {"output_tokens_per_s_total"}  # a maximum is measured with clients without end
 
+SMALLEST, LONGEST, MOST_DEVICES = 1e-9, 1e9, 1e6  # beyond these a number is a slip
+
+EXTRA: Final = "cells without a column"
 COLUMNS: Final = ("model", "gpu", "weight_dtype", "metric", "value")
 OPTIONAL: Final = (
     "software", "n_gpus", "tp", "pp_or_ep", "kv_dtype", "isl", "osl", "concurrency_or_batch",
-    "source_class", "id",
+    "source_class", "id", EXTRA,
 )  # fmt: skip
 
 _SUFFIX: Final = re.compile(
@@ -73,7 +81,7 @@ _DEVICE_WORDS: Final = re.compile(
     r"|sxm\d?|oam|nvl72|hbm\d?e?|\d+ ?g[ib]?b)\b",
     re.IGNORECASE,
 )
-_SAME_ARCHITECTURE: Final = {"deepseekv31": "DeepSeek-V3", "metallama3": "Llama-3.1"}
+_SAME_ARCHITECTURE: Final = {"deepseekv31": "DeepSeek-V3"}
 
 
 def _plain(name: str) -> str:
@@ -114,13 +122,18 @@ def read(path: Path) -> pd.DataFrame:
         If it is not a readable CSV table, or lacks a column that says what was measured.
     """
     try:
-        text = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = csv.DictReader(file, restkey=EXTRA, restval="")
+            rows = list(lines)
+            columns = list(lines.fieldnames or [])
     except FileNotFoundError:
         raise ValueError(f"{path}: not found") from None
-    except (ValueError, OSError) as why:
+    except (ValueError, OSError, csv.Error) as why:
         raise ValueError(f"{path}: not a readable CSV table ({why})") from None
-    if missing := [column for column in COLUMNS if column not in text]:
+    if missing := [column for column in COLUMNS if column not in columns]:
         raise ValueError(f"{path}: lacks the column {', '.join(missing)}")
+    text = pd.DataFrame(rows, columns=[*columns, EXTRA], dtype=object)
+    text[EXTRA] = text[EXTRA].map(lambda cells: "yes" if isinstance(cells, list) else "")
     return text
 
 
@@ -139,10 +152,11 @@ def _layout(row: Mapping[str, str]) -> tuple[float, float, float, float]:
     devices = _number(row["n_gpus"])
     if np.isnan(devices):
         devices = (1.0 if np.isnan(width) else width) * stages * replicas
-    sound = devices >= 1 and stages >= 1 and replicas >= 1 and devices % (stages * replicas) == 0
+    sound = 1 <= devices <= MOST_DEVICES and min(stages, replicas, groups) >= 1
+    sound = sound and not any(devices % part for part in (stages * replicas, stages * groups))
     if not (sound and float(devices).is_integer()):
         devices = float("nan")
-    return devices, stages, replicas, max(groups, 1.0)
+    return devices, stages, replicas, groups
 
 
 def _engine(software: str) -> str:
@@ -165,6 +179,8 @@ def _format(dtype: str, model: catalog.Model) -> str | None:
 def _resolve(row: Mapping[str, str]) -> dict[str, Any] | str:
     """Arguments of a scenario, or the reason why there is none."""
     metric, value = row["metric"], _number(row["value"])
+    if row[EXTRA]:
+        return "more cells than columns"
     if metric not in METRICS:
         return f"metric not scored: {metric}"
     if row["source_class"].endswith("suspect"):
@@ -180,7 +196,7 @@ def _resolve(row: Mapping[str, str]) -> dict[str, Any] | str:
     form = _format(row["weight_dtype"], catalog.model(model))
     if form is None:
         return "format unknown"
-    if not (np.isfinite(value) and value > 0):
+    if not SMALLEST < value < np.inf:
         return "value not a number above 0"
     devices, stages, replicas, groups = _layout(row)
     if np.isnan(devices):
@@ -189,15 +205,17 @@ def _resolve(row: Mapping[str, str]) -> dict[str, Any] | str:
         return "links unknown"
     if np.isnan(catalog.accelerator(accelerator).peak_flop_per_s["bf16"]):
         return "peak unknown"
+    if metric in POWERED and np.isnan(catalog.accelerator(accelerator).tdp_w):
+        return "board power unknown"
     clients = _number(row["concurrency_or_batch"])
     lengths = [_number(row["isl"]), _number(row["osl"])]
     if any(np.isnan(lengths)) and (metric in LENGTH_FREE or clients > 0):
         lengths = [ASSUMED_INPUT_TOKENS, ASSUMED_OUTPUT_TOKENS]
-    if not all(length >= 1 for length in lengths):
+    if not all(1 <= length <= LONGEST for length in lengths):
         return "lengths not stated"
     if np.isnan(clients) and metric in CLIENT_FREE:
         clients = np.inf
-    if not clients >= 1:
+    if not clients >= 1 or LONGEST < clients < np.inf:
         return "concurrency not stated"
     wide = row["kv_dtype"].lower().startswith(("fp16", "bf16", "f16", "float16"))
     narrow = row["kv_dtype"].lower().startswith(("fp8", "int8", "e4m3", "e5m2"))
@@ -226,7 +244,7 @@ def resolve(rows: pd.DataFrame) -> pd.DataFrame:
     decisive = [column for column in full.columns if column not in {"id", "value"}]
     for record in full.to_dict("records"):
         cells = {str(column): str(cell) for column, cell in record.items()}
-        positive = "1" if _number(cells["value"]) > 0 else ""
+        positive = "1" if SMALLEST < _number(cells["value"]) < np.inf else ""
         key = (*(cells[column] for column in decisive), positive)
         if key not in known:
             known[key] = _resolve({**cells, "value": positive})

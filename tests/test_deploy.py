@@ -72,7 +72,7 @@ def test_models_with_fewer_groups_are_filled_up_with_layers_of_nothing():
             {"n_accelerators": 8, "pipeline_stages": 4, "attention_replicas": 4},
         ),
         ("pipeline_stages", {"n_accelerators": [8, 6], "pipeline_stages": [4, 4]}),
-        # Bug when written: experts could be dealt out to groups that are not there.
+        # Once wrong: experts could be dealt out to groups that are not there.
         ("expert_groups", {"n_accelerators": 8, "attention_replicas": 8, "expert_groups": 3}),
         ("expert_groups", {"n_accelerators": 8, "attention_replicas": 8, "expert_groups": 16}),
     ],

@@ -207,7 +207,7 @@ def test_only_a_maximum_may_leave_its_clients_out():
         ({"value": "-3"}, "value not a number above 0"),
         ({"value": "n/a"}, "value not a number above 0"),
         ({"value": "nan"}, "value not a number above 0"),
-        # Bug when written: taken for a measurement that every prediction misses by 100 %.
+        # Once wrong: taken for a measurement that every prediction misses by 100 %.
         ({"value": "inf"}, "value not a number above 0"),
         ({"n_gpus": "0"}, "layout unclear"),
         ({"n_gpus": "1.5"}, "layout unclear"),
@@ -395,7 +395,7 @@ def test_a_row_that_is_too_short_is_a_row_with_empty_cells(tmp_path):
 
 
 def test_a_row_that_is_too_long_stops_no_other(tmp_path):
-    # Bug when written: one comma too many in one row, and no row was scored.
+    # Once wrong: one comma too many in one row, and no row was scored.
     path = tmp_path / "a.csv"
     written(path, {}, {})
     lines = path.read_text().splitlines()
@@ -446,7 +446,7 @@ def test_a_row_that_cannot_run_counts_as_wholly_wrong(metric):
 
 
 def test_what_cannot_run_draws_no_power():
-    # Bug when written: the power of one sequence that does not fit was taken for a prediction.
+    # Once wrong: the power of one sequence that does not fit was taken for a prediction.
     row = {"model": "Llama-3.1-405B", "weight_dtype": "fp16", "metric": "avg_gpu_power_w_total"}
     score = validate.scores(validate.compare(frame(row)))["avg_gpu_power_w_total"]
     assert score["median_ape"] == 1.0

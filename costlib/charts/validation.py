@@ -45,7 +45,7 @@ MOST_SHOWN: Final = 100  # a hundredth each
 
 def step_terms(terms_s: Mapping[str, Any], light_s: Any, clients: Sequence[float]) -> Any:
     """What a step's time goes into, against the speed of light, one bar for each load."""
-    names = [f"{n:,.0f}" for n in clients]
+    names = [f"{n:,.0f} client{'s' if n > 1 else ''}" for n in clients]
     rows = pd.DataFrame(
         [
             {"clients": name, "term": term, "ms": round(float(value) * 1e3, 3), "order": order}
@@ -55,14 +55,14 @@ def step_terms(terms_s: Mapping[str, Any], light_s: Any, clients: Sequence[float
     )
     light = pd.DataFrame({"clients": names, "ms": np.round(np.asarray(light_s) * 1e3, 3)})
     shares = rows.groupby("term")["ms"].sum() / rows["ms"].sum()
-    y = alt.Y("clients:N", sort=names, title="Clients")
+    y = alt.Y("clients:N", sort=names, title=None)
     bars = (
         alt.Chart(rows)
         .mark_bar(height=22)
         .encode(
             alt.X("ms:Q", title="Milliseconds of a decode step"),
             y,
-            alt.Color("term:N", scale=cast(TERM_HUES), legend=alt.Legend(columns=4)),
+            alt.Color("term:N", scale=cast(TERM_HUES), legend=alt.Legend(columns=7)),
             order="order:Q",
         )
     )
@@ -71,11 +71,11 @@ def step_terms(terms_s: Mapping[str, Any], light_s: Any, clients: Sequence[float
     )
     return titled(
         bars + ticks,
-        title=f"{str(shares.idxmax()).capitalize()} take most of these steps; light, the mark",
+        title=f"{str(shares.idxmax()).capitalize()} take most here; light would stop at the mark",
         subtitle="Terms of a predicted step; they add up",
         description="Stacked bars of step time by term. Share of all bars: "
         + ", ".join(f"{term} {share:.0%}" for term, share in shares.items()),
-        height=60 + 44 * len(names),
+        height=40 + 44 * len(names),
     )
 
 
@@ -137,17 +137,21 @@ def _sample(errors: pd.DataFrame) -> pd.DataFrame:
                     "metric_number": number,
                     "measured": [float(f"{value:.3g}") for value in rows["measured"]],
                     "predicted": [float(f"{value:.3g}") for value in rows["predicted"]],
-                    "row": [
-                        f"{row.model}, {row.n_accelerators:.0f} {row.accelerator}, {row.engine}, "
-                        f"{row.weight_format}, {row.input_tokens:.0f} in, "
-                        f"{row.output_tokens:.0f} out"
-                        + (f", {row.n_clients:.0f} clients" if float(row.n_clients) < np.inf else "")
-                        for row in rows.astype(object).itertuples()
-                    ],
+                    "row": [_words(row) for row in rows.to_dict("records")],
                 }
             )
         )
     return pd.concat(parts, ignore_index=True)
+
+
+def _words(row: Mapping[Any, Any]) -> str:
+    """One measured row in words."""
+    clients = f", {row['n_clients']:.0f} clients" if row["n_clients"] < np.inf else ""
+    return (
+        f"{row['model']}, {row['n_accelerators']:.0f} {row['accelerator']}, {row['engine']}, "
+        f"{row['weight_format']}, {row['input_tokens']:.0f} in, {row['output_tokens']:.0f} out"
+        f"{clients}"
+    )
 
 
 LOG: Final = alt.Scale(type="log", nice=False, padding=8)
@@ -284,7 +288,9 @@ def error_groups(groups: pd.DataFrame, *, title: str, subtitle: str) -> Any:
         ).axis(values=[2, 5, 10, 20, 50, 100]),
         alt.Y("group:N", sort=order, title=None).axis(labelLimit=220),
         alt.Color(
-            "metric:N", scale=cast(METRIC_HUES), legend=alt.Legend(columns=3, symbolType="circle")
+            "metric:N",
+            scale=cast(METRIC_HUES),
+            legend=alt.Legend(columns=3, symbolType="circle", labelLimit=0),
         ),
     )
     dots = base.mark_point(size=110, filled=True, opacity=1).encode(
