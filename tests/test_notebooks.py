@@ -231,7 +231,15 @@ OTHER = {
         "memory_gb": 141,
         "weight_bits": 8,
         "long_tokens": 64_000,
-    }
+    },
+    "validation": {
+        "example_model": "gpt-oss-120b",
+        "example_format": "mxfp4",
+        "example_accelerator": "B200",
+        "example_gpus": 2,
+        "rent_usd_per_h": 5,
+        "smallest_group": 60,
+    },
 }
 SENSELESS = {
     "long_context_cliff": [
@@ -239,7 +247,13 @@ SENSELESS = {
         ("memory_gb", "big", r"memory.*'?big'?"),
         ("accelerator", "H1OO", r"'H1OO'.*\bH100\b"),
         ("weight_bits", 0, r"weight_bits .*\b0"),
-    ]
+    ],
+    "validation": [
+        ("example_model", "Lama-3.1-70B", r"'Lama-3.1-70B'.*\bLlama-3.1-70B\b"),
+        ("example_format", "fp7", r"'fp7'.*\bfp8\b"),
+        ("example_gpus", 2.5, r"n_accelerators .*2\.5"),
+        ("input_tokens", 0, r"input_tokens .*\b0"),
+    ],
 }
 TRIED = [(name, OTHER[name]) for name in OTHER] + [
     (name, {parameter: value}) for name, rows in SENSELESS.items() for parameter, value, _ in rows

@@ -11,7 +11,8 @@ import pytest
 import vl_convert
 from numpy.testing import assert_allclose
 
-from costlib import booktools, catalog, serving, units
+from costlib import booktools, catalog, serving, units, validate
+from costlib.charts import validation
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 NUMBER = r"-?(?:[\d.]+(?:e[+-]?\d+)?|Infinity)"
@@ -157,8 +158,25 @@ def compare_cliff(spec):
     return n_points
 
 
+def compare_within(spec):
+    """The share of rows within the error, and the band around equality; how many points."""
+    rows = validate.errors(validate.compare(validate.read(catalog.data_path("measured.csv"))))
+    n_points = 0
+    for setting in settings(spec, n_random=60):
+        metric = list(validation.METRIC_WORDS)[int(setting["metric_number"])]
+        allowed = setting["error_fraction"] / 100
+        ape = rows.loc[rows["metric"] == metric, "ape"]
+        band = plotted(spec, setting, "datum.measured", "datum.low")[0]
+        assert_allclose(band[:, 1], band[:, 0] * max(1 - allowed, 0.01), err_msg=str(setting))
+        ((share,),) = plotted(spec, setting, "datum.share")[-1]
+        assert_allclose(share, (ape <= allowed + 1e-12).mean(), atol=5e-5, err_msg=str(setting))
+        dots = plotted(spec, setting, "datum.measured", "datum.predicted")
+        n_points += sum(len(layer) for layer in dots)
+    return n_points
+
+
 # A chapter with sliders registers here, chart by chart in the order of its page.
-COMPARISONS = {"long_context_cliff": [compare_cliff]}
+COMPARISONS = {"long_context_cliff": [compare_cliff], "validation": [compare_within]}
 
 LIVE = {path.stem: live_charts(path) for path in NOTEBOOKS}
 
