@@ -3,6 +3,7 @@
 costlib models [NAME]         the models, or one with its memory per token
 costlib accelerators [NAME]   the accelerators, or one with its ridge points
 costlib cliff MODEL ACCELERATOR --rent 2.5 [--gpus 8] [--weight-bits 8] [--cache-bits 8]
+costlib predict MODEL ACCELERATOR [--gpus 8] [--format fp8] [--clients 1 32 256]
 costlib claims [TOPIC]        what sources say and what we get
 costlib validate FILE.csv     how wrong the serving model is on measurements of yours
 """
@@ -18,7 +19,18 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 
-from costlib import catalog, claims, kv, serving, study, units, validate, work
+from costlib import (
+    catalog,
+    claims,
+    deploy,
+    kv,
+    serve,
+    serving,
+    study,
+    units,
+    validate,
+    work,
+)
 
 __all__ = ["main"]
 
@@ -42,6 +54,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cliff.add_argument(
         "--context", type=float, nargs="+", default=[4e3, 8e3, 16e3, 32e3, 64e3, 128e3]
     )
+    speed = commands.add_parser("predict", help="speed, latency and energy under a load")
+    speed.add_argument("model")
+    speed.add_argument("accelerator")
+    speed.add_argument("--gpus", type=float, default=1, help="accelerators that serve one copy")
+    speed.add_argument("--stages", type=float, default=1, help="pipeline stages")
+    speed.add_argument("--replicas", type=float, default=1, help="copies of the attention weights")
+    speed.add_argument("--expert-groups", type=float, default=1, help="experts dealt out whole")
+    speed.add_argument("--format", default="fp8", help="of the weights: fp8, bf16, nvfp4, int4")
+    speed.add_argument("--engine", default="vLLM")
+    speed.add_argument("--clients", type=float, nargs="+", default=[1, 8, 32, 128])
+    speed.add_argument("--input", type=float, default=1024, help="tokens of a prompt")
+    speed.add_argument("--output", type=float, default=1024, help="tokens of an answer")
+    speed.add_argument("--reused", type=float, default=0, help="share of the prompt in the cache")
     ledger = commands.add_parser("claims", help="the ledger, recomputed")
     ledger.add_argument("topic", nargs="?")
     scored = commands.add_parser("validate", help="predictions against a file of measurements")
@@ -64,6 +89,8 @@ def _text(chosen: argparse.Namespace) -> str:
         return _accelerators(chosen.name)
     if chosen.command == "cliff":
         return _cliff(chosen).to_string(index=False)
+    if chosen.command == "predict":
+        return _predict(chosen).to_string(index=False)
     if chosen.command == "validate":
         return validate.text(chosen)
     found = claims.compare(topic=chosen.topic)
@@ -178,6 +205,48 @@ def _cliff(chosen: argparse.Namespace) -> pd.DataFrame:
             "usd_per_mtok": np.asarray(cost),
         }
     ).round(4)
+
+
+def _predict(chosen: argparse.Namespace) -> pd.DataFrame:
+    """One row for each load: what clients see, with its interval, and the speed of light."""
+    load = deploy.scenarios(
+        chosen.model,
+        chosen.accelerator,
+        weight_format=chosen.format,
+        engine=chosen.engine,
+        n_accelerators=chosen.gpus,
+        pipeline_stages=chosen.stages,
+        attention_replicas=chosen.replicas,
+        expert_groups=chosen.expert_groups,
+        n_clients=np.asarray(chosen.clients, dtype=np.float64),
+        input_tokens=chosen.input,
+        output_tokens=chosen.output,
+        reused_fraction=chosen.reused,
+    )
+    done = serve.prediction(load)
+    if not np.any(done.fits):
+        weights, each = (
+            float(np.max(b)) / units.GB for b in (done.weight_bytes, done.sequence_bytes)
+        )
+        held = chosen.gpus * catalog.accelerator(chosen.accelerator).memory_bytes / units.GB
+        raise ValueError(
+            f"nothing fits: the weights take {weights:,.0f} GB and a sequence {each:,.2f} GB, and "
+            f"{chosen.gpus:g} {chosen.accelerator} hold {held:,.0f} GB"
+        )
+    low, high = (units.MS_PER_S * end for end in done.interval["tpot_s"])
+    return pd.DataFrame(
+        {
+            "clients": np.asarray(chosen.clients),
+            "running": done.n_running,
+            "ms_per_token": units.MS_PER_S * done.tpot_s,
+            "from": low,
+            "to": high,
+            "light": units.MS_PER_S * done.light_tpot_s,
+            "ms_to_first_token": units.MS_PER_S * done.ttft_s,
+            "tokens_per_s": done.tokens_per_s,
+            "j_per_token": done.output_token_j,
+        }
+    ).round(2)
 
 
 if __name__ == "__main__":

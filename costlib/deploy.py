@@ -190,8 +190,10 @@ def scenarios(
         ("attention_replicas", stages * replicas),
         ("expert_groups", stages * groups),
     ):
-        if np.any(np.mod(devices, part)):
-            raise ValueError(f"{name}: the accelerators do not divide into whole groups")
+        uneven = np.mod(devices, part) != 0
+        if np.any(uneven):
+            into = np.broadcast_to(part, uneven.shape)[uneven].flat[0]
+            raise ValueError(f"{name}: the accelerators do not divide into {into:g} whole groups")
 
     def of(names: Names, record: Any, field: str) -> Any:
         return _each(names, lambda name: getattr(record(name), field))

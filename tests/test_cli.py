@@ -3,8 +3,9 @@
 import re
 
 import pytest
+from numpy.testing import assert_allclose
 
-from costlib import catalog, claims, cli, units
+from costlib import catalog, claims, cli, deploy, serve, units
 
 
 @pytest.fixture
@@ -123,3 +124,48 @@ def test_what_the_parser_refuses_has_exit_code_2_too(arguments, capsys):
         cli.main(arguments)
     assert stop.value.code == 2
     assert "usage: costlib" in capsys.readouterr().err
+
+
+def test_a_prediction_is_the_librarys_for_every_load(costlib):
+    code, (header, *rows), _ = costlib(
+        "predict", "gpt-oss-120b", "H200", "--format", "mxfp4", "--clients", "1", "64"
+    )
+    assert code == 0
+    load = deploy.scenarios("gpt-oss-120b", "H200", weight_format="mxfp4", n_clients=[1, 64])
+    done = serve.prediction(load)
+    place = header.split().index("ms_per_token")
+    found = [float(row.split()[place]) for row in rows]
+    assert_allclose(found, done.tpot_s * 1e3, atol=0.005)
+
+
+def test_what_does_not_fit_is_said_in_bytes(costlib):
+    code, lines, told = costlib("predict", "Llama-3.1-405B", "H100")
+    assert (code, lines) == (2, [])
+    assert re.search(r"nothing fits: the weights take 410 GB .* 1 H100 hold 86 GB", told[0])
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        (["--gpus", "3", "--stages", "2"], "pipeline_stages"),
+        (["--gpus", "1.5"], "n_accelerators"),
+        (["--clients", "0"], "n_clients"),
+        (["--input", "-1"], "input_tokens"),
+        (["--reused", "2"], "reused_fraction"),
+        (["--format", "fp7"], "fp7"),
+        (["--engine", "vLM"], "vLLM"),
+    ],
+)
+def test_a_wrong_load_is_one_line_that_names_it(costlib, given, named):
+    code, lines, told = costlib("predict", "Llama-3.1-8B", "H100", *given)
+    assert (code, lines, len(told)) == (2, [], 1)
+    assert named in told[0]
+
+
+def test_validate_is_a_command_like_the_others(costlib):
+    code, lines, _ = costlib("validate", str(catalog.data_path("measured.csv")))
+    assert code == 0
+    assert lines[0].startswith("metric")
+    code, _, told = costlib("validate", "nowhere.csv")
+    assert code == 2
+    assert told == ["costlib validate: nowhere.csv: not found"]

@@ -21,9 +21,10 @@ from typing import Any
 
 import numpy as np
 
-from costlib import serving, units
+from costlib import deploy, serve, serving, units
 from inputs import ROOT
 
+PREDICTIONS = 1_000_000
 CHUNKS, CHUNK = 512, 8192  # a chunk fits the cache of one core; larger calls wait for memory
 MODEL = {"n_params": 70e9, "n_layers": 80, "n_kv_heads": 8, "cached_dim": 256}
 CARD = {"memory_bytes": 80e9, "reserved_bytes": 6e9}
@@ -62,6 +63,17 @@ def formulas() -> None:
     for name, formula in (("capacity_users", users), ("capacity_usd_per_mtok", cost)):
         best = min(timed(functools.partial(list, map(formula, context))) for _ in range(3))
         line(f"serving.{name}", context.size / best / 1e6, "million evaluations/s")
+    draw = np.random.default_rng(2026)
+    load: dict[str, Any] = {
+        "n_accelerators": 8,
+        "n_clients": draw.integers(1, 512, PREDICTIONS).astype(float),
+        "input_tokens": draw.integers(100, 16_000, PREDICTIONS).astype(float),
+        "output_tokens": draw.integers(100, 4_000, PREDICTIONS).astype(float),
+    }
+    for model in ("Llama-3.1-70B", "DeepSeek-V3"):
+        ready = deploy.scenarios(model, "H200", **load)
+        best = min(timed(functools.partial(serve.prediction, ready)) for _ in range(3))
+        line(f"serve.prediction, {model}", PREDICTIONS / best / 1e6, "million predictions/s")
 
 
 def book(copy: Path) -> None:
