@@ -258,6 +258,12 @@ def state(figure):
     return SimpleNamespace(**figure.evaluate(STATE))
 
 
+def picture(seen):
+    """What is seen, in whatever order its axes were drawn anew, and the inputs beside it."""
+    marks = re.findall(r"<[^>]*>[^<]*", seen.drawing)
+    return sorted(marks), seen.readout, seen.values
+
+
 def reset(figure):
     figure.locator("button.reset").click()
 
@@ -277,7 +283,7 @@ def test_every_input_moves_its_figure_and_reset_restores_it(chapter):
                 assert not re.search("NaN|Infinity|undefined|null", told), (place, value)
                 assert not re.search("NaN|Infinity|undefined", moved.drawing), (place, value)
                 reset(figure)
-                assert state(figure) == first, (place, value)
+                assert picture(state(figure)) == picture(first), (place, value)
         assert idle == []
         assert figure.get_attribute("data-warnings") == "0"
     assert (chapter.console, chapter.failed, chapter.foreign) == ([], [], [])
@@ -290,7 +296,7 @@ def test_a_slider_moves_by_keyboard_and_says_its_value(chapter):
         slider.focus()
         chapter.page.keyboard.press("ArrowLeft")
         moved = state(figure)
-        assert moved.values[0] != first.values[0]
+        assert moved.values != first.values
         assert moved.drawing != first.drawing
         reset(figure)
 
