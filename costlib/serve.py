@@ -22,12 +22,14 @@ from costlib.deploy import Scenarios
 from costlib.effort import Rows, Work
 from costlib.units import SECONDS_PER_HOUR
 
-__all__ = ["Prediction", "cost_splits", "prediction"]
+__all__ = ["Prediction", "cost_splits", "open_loop", "prediction"]
 
 Arrays = NDArray[np.float64]
 
 SELECTOR_LAUNCHES: Final = 2.0  # score and select, besides the layer itself
 COLLECTIVES_PER_LAYER: Final = 2.0  # behind the attention and behind the MLP
+PARTED: Final = ("memory_bytes", "terms_s")  # fields that are sums, part by part
+LEAST_BATCH, HALVINGS = 1e-6, 50  # of the search for a batch
 BLOCK: Final = 2**13  # scenarios at a time: their arrays stay in the processor's cache
 
 
@@ -39,6 +41,7 @@ class Prediction:
     """What each scenario does, the terms that make it, its light and its interval."""
 
     fits: NDArray[np.bool_] | np.bool_
+    memory_bytes: Mapping[str, Floats]  # of all accelerators: what takes it; sums to all of it
     weight_bytes: Floats  # on all accelerators together
     sequence_bytes: Floats  # of one request at its full length, copied heads included
     capacity_users: Floats
@@ -97,11 +100,14 @@ def _filled(done: Prediction, shape: tuple[int, ...]) -> Prediction:
     plain = {
         field: fill(getattr(done, field))
         for field in Prediction.__slots__
-        if field not in {"terms_s", "interval"}
+        if field not in {*PARTED, "interval"}
+    }
+    parted: dict[str, Any] = {
+        field: {name: fill(part) for name, part in getattr(done, field).items()} for field in PARTED
     }
     return Prediction(
         **plain,
-        terms_s={name: fill(term) for name, term in done.terms_s.items()},
+        **parted,
         interval={name: (fill(low), fill(high)) for name, (low, high) in done.interval.items()},
     )
 
@@ -125,7 +131,7 @@ def _part(load: Scenarios, here: slice, length: int) -> Scenarios:
 def _joined(parts: Iterable[Prediction], length: int) -> Prediction:
     """One prediction of the row that was cut, filled part by part."""
     whole: dict[str, Any] = {}
-    terms: dict[str, Any] = {}
+    parted: dict[str, Any] = {field: {} for field in PARTED}
     ends: dict[str, tuple[Any, Any]] = {}
 
     def fill(into: Any, value: Any, start: int) -> Any:
@@ -145,12 +151,12 @@ def _joined(parts: Iterable[Prediction], length: int) -> Prediction:
                 for name, pair in value.items():
                     old = ends.get(name, (None, None))
                     ends[name] = (fill(old[0], pair[0], start), fill(old[1], pair[1], start))
-            elif field == "terms_s":
+            elif field in PARTED:
                 for name, term in value.items():
-                    terms[name] = fill(terms.get(name), term, start)
+                    parted[field][name] = fill(parted[field].get(name), term, start)
             else:
                 whole[field] = fill(whole.get(field), value, start)
-    return Prediction(**whole, terms_s=terms, interval=ends)
+    return Prediction(**whole, **parted, interval=ends)
 
 
 def timed(done: Work, used: Constants) -> Prediction:
@@ -173,8 +179,18 @@ def timed(done: Work, used: Constants) -> Prediction:
     power, joules = (np.where(unknown, np.nan, value)[()] for value in (power, joules))
     values = {"tokens_per_s": rate, "tpot_s": tpot, "ttft_s": ttft, "power_w": power}
     values["output_token_j"] = joules
+    all_memory = load.n_accelerators * load.memory_bytes
+    cache = np.where(done.fits, done.running, 0.0) * done.sequence
+    left = np.maximum(all_memory - done.weights, 0.0)
+    memory = {
+        "weights": np.minimum(done.weights, all_memory),
+        "cache": cache,
+        "idle": load.memory_fraction * left - cache,
+        "reserve": (1.0 - load.memory_fraction) * left,
+    }
     return Prediction(
         fits=done.fits,
+        memory_bytes=memory,
         weight_bytes=done.weights,
         sequence_bytes=done.sequence,
         capacity_users=done.capacity,
@@ -330,6 +346,64 @@ def _latencies_s(done: Work, used: Constants) -> Floats:
     behind_others = done.width > 1
     number = done.n_layers * (behind_mixers + 1.0 * behind_others) + (load.pipeline_stages - 1.0)
     return _layer_s(load, used) / COLLECTIVES_PER_LAYER * number
+
+
+# --- open arrivals ------------------------------------------------------------------------------
+
+
+def open_loop(
+    load: Scenarios,
+    *,
+    requests_per_s: ArrayLike,
+    prompt_scv: ArrayLike = 0,
+    used: Constants | None = None,
+) -> Prediction:
+    """The same for requests that arrive at random, whether or not others are done.
+
+    The running batch is the one whose output equals what arrives (Little's law), so `n_clients`
+    of the load is not used. A prompt waits for those before it, as in a queue of one server.
+
+    Parameters
+    ----------
+    load
+        Scenarios.
+    requests_per_s
+        Poisson arrivals, above 0.
+    prompt_scv
+        Squared coefficient of variation of the time to read a prompt; 0 where all are alike.
+
+    Returns
+    -------
+        As `prediction`; where more arrives than can be served, nothing waits for a finite time:
+        `tpot_s` is that of a full machine and `ttft_s` infinite.
+
+    >>> from costlib.deploy import scenarios
+    >>> done = open_loop(scenarios("Llama-3.1-8B", "H100"), requests_per_s=[1, 10, 1000])
+    >>> np.isfinite(done.ttft_s).tolist()
+    [True, True, False]
+    """
+    used = constants() if used is None else used
+    arriving = positive("requests_per_s", requests_per_s)
+    shape = np.broadcast_shapes(_shape(load), np.shape(arriving))
+    full = prediction(dataclasses.replace(load, n_clients=np.full(shape, np.inf)), used)
+    wanted = arriving * load.output_tokens
+    low, high = np.full(shape, LEAST_BATCH), np.maximum(full.n_running, 1.0)
+    for _ in range(HALVINGS):  # output grows with the batch
+        middle = np.sqrt(low * high)
+        enough = prediction(dataclasses.replace(load, n_clients=middle), used).tokens_per_s > wanted
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    settled = dataclasses.replace(load, n_clients=high)
+    done = prediction(settled, used)
+    quiet = prediction(settled, dataclasses.replace(used, burst_fraction=0.0))  # nobody in step
+    wait = latency.queue_wait_s(
+        requests_per_s=arriving,
+        service_s=done.prompt_s / load.pipeline_stages,
+        service_scv=prompt_scv,
+    )
+    ttft = np.where(full.tokens_per_s > wanted, quiet.ttft_s + wait, np.inf)[()]
+    low_end, high_end = used.interval.get("ttft_s", (1.0, 1.0))
+    interval = {**done.interval, "ttft_s": (ttft * low_end, ttft * high_end)}
+    return dataclasses.replace(done, ttft_s=ttft, interval=interval)
 
 
 # --- cost ----------------------------------------------------------------------------------------

@@ -104,8 +104,8 @@ def leaves(done):
     """Every array of a prediction by name."""
     for field in serve.Prediction.__slots__:
         value = getattr(done, field)
-        if field == "terms_s":
-            yield from value.items()
+        if field in serve.PARTED:
+            yield from ((f"{field} {name}", part) for name, part in value.items())
         elif field == "interval":
             for name, ends in value.items():
                 yield from ((f"{name} {end}", one) for end, one in zip("lh", ends, strict=True))
@@ -843,3 +843,49 @@ def test_a_price_is_finite_and_falls_with_the_volume():
         assert np.isfinite([of_input, of_output]).all()
         assert (np.diff(of_output) < 0).all()
     assert splits["list"][1][0] > 10 * splits["list"][1][-1]
+
+
+# --- memory, part by part ------------------------------------------------------------------------
+
+
+@seeded
+@given(loads)
+def test_the_parts_of_the_memory_are_all_of_it(drawn):
+    load = scenarios(**drawn)
+    done = prediction(load)
+    parts = done.memory_bytes
+    assert min(np.min(part) for part in parts.values()) >= -1.0
+    whole = load.n_accelerators * load.memory_bytes
+    assert_allclose(sum(parts.values()), np.broadcast_to(whole, np.shape(done.fits)), rtol=1e-9)
+
+
+# --- open arrivals -------------------------------------------------------------------------------
+
+EIGHT_B = scenarios("Llama-3.1-8B", "H100", output_tokens=256)
+
+
+def test_the_running_batch_serves_what_arrives():
+    arriving = np.array([0.5, 2.0, 10.0])
+    done = serve.open_loop(EIGHT_B, requests_per_s=arriving)
+    assert_allclose(done.tokens_per_s, arriving * 256, rtol=1e-6)
+    # Little: open requests are arrivals times the time that each is served
+    served_s = done.tpot_s * 256 + done.prompt_s
+    assert_allclose(done.n_running[done.n_running > 1], (arriving * served_s)[done.n_running > 1])
+
+
+def test_more_arrivals_never_make_anything_sooner():
+    done = serve.open_loop(EIGHT_B, requests_per_s=np.geomspace(0.01, 1e4, 40))
+    for values in (done.tpot_s, done.ttft_s[np.isfinite(done.ttft_s)]):
+        assert (np.diff(values) >= -1e-12).all()
+
+
+def test_more_than_can_be_served_waits_without_end():
+    most = prediction(EIGHT_B).tokens_per_s / 256
+    below, above = serve.open_loop(EIGHT_B, requests_per_s=most * np.array([0.99, 1.01])).ttft_s
+    assert np.isfinite(below)
+    assert np.isinf(above)
+
+
+def test_uneven_prompts_wait_longer():
+    even, uneven = serve.open_loop(EIGHT_B, requests_per_s=10, prompt_scv=[0, 4]).ttft_s
+    assert uneven > even
