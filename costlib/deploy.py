@@ -89,16 +89,17 @@ def _layers(names: Names) -> dict[str, NDArray[np.float64]]:
     return {field: stacked[..., row, :] for row, field in enumerate(_GROUP)}
 
 
-def _formats(model: Names, accelerator: Names, weight_format: Names) -> dict[str, Any]:
+def _formats(
+    model: Names, accelerator: Names, weight_format: Names, activation_format: Names
+) -> dict[str, Any]:
     """Bits and peaks of each model on each machine in each format."""
-    parts = [
-        [part] if isinstance(part, str) else part for part in (model, accelerator, weight_format)
-    ]
+    given = (model, accelerator, weight_format, activation_format)
+    parts = [[part] if isinstance(part, str) else part for part in given]
     rows = np.broadcast(*(np.empty(len(part)) for part in parts)).size
     columns = [list(part) * (rows if len(part) == 1 else 1) for part in parts]
     keys = list(zip(*columns, strict=True))
 
-    def fact(key: tuple[str, str, str]) -> tuple[float, ...]:
+    def fact(key: tuple[str, str, str, str]) -> tuple[float, ...]:
         form = catalog.format_named(key[2])
         peaks = catalog.accelerator(key[1]).peak_flop_per_s
         has_experts = any(group.n_experts for group in catalog.model(key[0]).layers)
@@ -107,12 +108,16 @@ def _formats(model: Names, accelerator: Names, weight_format: Names) -> dict[str
             form.name != "mxfp4" or not np.isnan(peaks["fp4"])
         )
         used = form.arithmetic if native else form.fallback or "bf16"
+        if key[3]:
+            used = catalog.format_named(key[3]).arithmetic
+            if np.isnan(peaks[used]):
+                raise ValueError(f"activation_format {key[3]!r}: {key[1]} has no units for it")
         mixer = 16.0 if form.experts_only and has_experts else form.weight_bits
         return peaks[used], peaks["bf16"], float(used == "fp4"), form.weight_bits, mixer
 
     known = {key: fact(key) for key in dict.fromkeys(keys)}
     table = np.array([known[key] for key in keys])
-    if all(isinstance(part, str) for part in (model, accelerator, weight_format)):
+    if all(isinstance(part, str) for part in given):
         table = table[0]
     names = ("peak_flop_per_s", "bf16_flop_per_s", "fp4_arithmetic", "weight_bits", "mixer_bits")
     return {name: table[..., column] for column, name in enumerate(names)}
@@ -123,6 +128,7 @@ def scenarios(
     accelerator: Names,
     *,
     weight_format: Names = "fp8",
+    activation_format: Names = "",
     engine: Names = "vLLM",
     cache_bits: ArrayLike | None = None,
     n_accelerators: ArrayLike = 1,
@@ -146,6 +152,9 @@ def scenarios(
     model, accelerator, weight_format, engine
         A name of `data/models.csv`, `accelerators.csv`, `formats.csv` and `engines.csv`, or one
         per scenario.
+    activation_format
+        Format that matrices are multiplied in; by default what kernels of the weights' format
+        use on the device, see `data/formats.csv`. Between devices activations travel in BF16.
     cache_bits
         Bits of a cached value; by default 8 where weights take 8 or fewer, else 16.
     n_accelerators
@@ -175,11 +184,11 @@ def scenarios(
     ValueError
         If an argument is out of its range, or a layout does not divide the accelerators.
     """
-    model, accelerator, weight_format, engine = (
+    model, accelerator, weight_format, activation_format, engine = (
         part if isinstance(part, str) else list(part)
-        for part in (model, accelerator, weight_format, engine)
+        for part in (model, accelerator, weight_format, activation_format, engine)
     )
-    formats = _formats(model, accelerator, weight_format)
+    formats = _formats(model, accelerator, weight_format, activation_format)
     bits = np.where(formats["weight_bits"] <= BITS_PER_BYTE, BITS_PER_BYTE, 16.0)
     devices = _whole("n_accelerators", n_accelerators)
     stages = _whole("pipeline_stages", pipeline_stages)

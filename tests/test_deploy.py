@@ -161,3 +161,17 @@ def test_weights_are_multiplied_in_what_the_device_has(accelerator, form, tflop_
 )
 def test_four_bit_mixtures_keep_their_attention_at_16(model, form, mixer_bits):
     assert scenarios(model, "B200", weight_format=form).mixer_bits == mixer_bits
+
+
+def test_activations_may_have_a_format_of_their_own():
+    given = {"model": "Llama-3.1-70B", "accelerator": "H100", "weight_format": "int4"}
+    peaks = catalog.accelerator("H100").peak_flop_per_s
+    assert scenarios(**given).peak_flop_per_s == peaks["bf16"]
+    assert scenarios(**given, activation_format="fp8").peak_flop_per_s == peaks["fp8"]
+    both = scenarios(**given, activation_format=["bf16", "fp8"]).peak_flop_per_s
+    assert both.tolist() == [peaks["bf16"], peaks["fp8"]]
+
+
+def test_activations_in_a_format_that_the_device_lacks_are_refused():
+    with pytest.raises(ValueError, match="activation_format 'fp8': A100 has no units"):
+        scenarios("Llama-3.1-70B", "A100", activation_format="fp8")
