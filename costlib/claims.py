@@ -21,7 +21,20 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from costlib import catalog, kv, pricing, roofline, serving, units, work
+from costlib import (
+    catalog,
+    drafts,
+    energy,
+    experts,
+    kv,
+    latency,
+    links,
+    pricing,
+    roofline,
+    serving,
+    units,
+    work,
+)
 from costlib.catalog import TableError, UnknownNameError, data_path
 
 __all__ = [
@@ -81,6 +94,11 @@ MODULES: Final[Mapping[str, Any]] = {
     "roofline": roofline,
     "serving": serving,
     "pricing": pricing,
+    "drafts": drafts,
+    "energy": energy,
+    "experts": experts,
+    "latency": latency,
+    "links": links,
     "claims": sys.modules[__name__],
 }
 FACTS: Final = ("accelerator", "api_price")
