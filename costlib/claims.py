@@ -76,6 +76,8 @@ UNITS: Final[Mapping[str, float]] = {
     "%": 0.01,
     "MB": units.MB,
     "GB": units.GB,
+    "GB/s": units.GB,
+    "TB/s": units.TB,
     "KiB/token": units.KIB,
     "us": 1e-6,
     "ms": 1e-3,

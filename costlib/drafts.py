@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike
 
 from costlib._checks import Floats, fraction, non_negative, positive
 
-__all__ = ["accepted_tokens", "best_draft_tokens", "token_s"]
+__all__ = ["acceptance_fraction", "accepted_tokens", "best_draft_tokens", "token_s"]
 
 MOST_DRAFT_TOKENS = 16
+HALVINGS = 52  # of the search for an acceptance: all that a number can tell apart
 
 
 def accepted_tokens(*, acceptance_fraction: ArrayLike, draft_tokens: ArrayLike) -> Floats:
@@ -46,9 +47,56 @@ def accepted_tokens(*, acceptance_fraction: ArrayLike, draft_tokens: ArrayLike) 
     array([1.  , 1.94, 3.36, 5.  ])
     """
     kept = fraction("acceptance_fraction", acceptance_fraction)
-    most = non_negative("draft_tokens", draft_tokens) + 1.0
+    return _yielded(kept, non_negative("draft_tokens", draft_tokens) + 1.0)
+
+
+def _yielded(kept: Floats, most: Floats) -> Floats:
+    """Tokens of a pass that yields `most` at best."""
     missed = np.where(kept < 1, 1.0 - kept, 1.0)
     return np.where(kept < 1, (1.0 - kept**most) / missed, most)[()]
+
+
+def acceptance_fraction(*, accepted_tokens: ArrayLike, draft_tokens: ArrayLike) -> Floats:
+    r"""Constant acceptance behind a yield: the :math:`a` of :math:`E = (1 - a^{g+1}) / (1 - a)`.
+
+    Of a measured yield it is the acceptance that the formula needs; of a pass and its drafts in
+    units of a plain step it is the one at which drafting breaks even.
+
+    Parameters
+    ----------
+    accepted_tokens
+        Tokens that one pass yields, or has to. [tokens]
+    draft_tokens
+        Tokens drafted per pass, above 0. [tokens]
+
+    Returns
+    -------
+        Chance that a drafted token is kept, given that those before it were; 0 where one token
+        is enough, infinite where not even `draft_tokens` + 1 are. [-]
+
+    Raises
+    ------
+    ValueError
+        If an argument is not above 0.
+
+    Notes
+    -----
+    Source: leviathan2023speculative, equation 1.
+
+    Examples
+    --------
+    >>> acceptance_fraction(accepted_tokens=[1, 1.9375, 5, 6], draft_tokens=4).round(3)
+    array([0. , 0.5, 1. , inf])
+    """
+    most = positive("draft_tokens", draft_tokens) + 1.0
+    wanted = positive("accepted_tokens", accepted_tokens)
+    low: Floats = np.zeros(np.broadcast_shapes(np.shape(wanted), np.shape(most)))
+    high: Floats = np.ones_like(low)
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        enough = _yielded(middle, most) >= wanted
+        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    return np.where(wanted > most, np.inf, np.where(wanted > 1, high, 0.0))[()]
 
 
 def token_s(

@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from costlib._checks import Floats, fraction, non_negative
+from costlib._checks import Floats, fraction, non_negative, positive
 
-__all__ = ["coverage_fraction", "padding_rows", "skewed_coverage_fraction"]
+__all__ = ["coverage_fraction", "load_imbalance", "padding_rows", "skewed_coverage_fraction"]
 
 LOG_OF_NEVER = -1e9
 
@@ -97,9 +97,7 @@ def skewed_coverage_fraction(
     """
     tokens = non_negative("n_tokens", n_tokens)
     exponent = non_negative("skew", skew)
-    number = non_negative("n_experts", n_experts)
-    if np.any(number != np.floor(number)):
-        raise ValueError(f"n_experts must be a whole number, got {n_experts!r}")
+    number = _whole("n_experts", n_experts)
     asked = non_negative("top_k", top_k)
     ranks = np.arange(1.0, np.max(number) + 1)
     total = sum(np.where(rank <= number, rank**-exponent, 0.0) for rank in ranks)
@@ -113,6 +111,70 @@ def skewed_coverage_fraction(
         for rank in ranks
     )
     return read / np.maximum(number, 1.0) + np.zeros_like(tokens * exponent * asked)
+
+
+def load_imbalance(
+    *, n_experts: ArrayLike, top_k: ArrayLike, skew: ArrayLike, n_accelerators: ArrayLike
+) -> Floats:
+    r"""Rows of the busiest device over those of the mean one, which all devices wait for.
+
+    .. math:: D \sum_{i \bmod D = 1} q_i \Big/ \sum_i q_i, \quad q_i = \min(1, k\, i^{-s} / H)
+
+    Experts are dealt out over :math:`D` devices like cards, the most popular first.
+
+    Parameters
+    ----------
+    n_experts
+        Routed experts of a layer, a whole number; 0 where there are none. [-]
+    top_k
+        Experts that each token asks for. [-]
+    skew
+        Zipf exponent of the popularity, see `skewed_coverage_fraction`. [-]
+    n_accelerators
+        Devices over which whole experts are dealt out, a whole number. [-]
+
+    Returns
+    -------
+        At least 1; 1 where all experts are as popular and the devices hold equally many. [-]
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range, or experts or devices are not whole.
+
+    Notes
+    -----
+    A mean over many steps; a single step is less even. Source: definition.
+
+    Examples
+    --------
+    512 experts on 8 devices and on 64, even and with a popularity by Zipf's law:
+
+    >>> load_imbalance(n_experts=512, top_k=10, skew=[0, 1], n_accelerators=8).round(2)
+    array([1.  , 1.54])
+    >>> load_imbalance(n_experts=512, top_k=10, skew=1, n_accelerators=64).round(1)
+    np.float64(7.1)
+    """
+    number = _whole("n_experts", n_experts)
+    devices = _whole("n_accelerators", positive("n_accelerators", n_accelerators))
+    asked = non_negative("top_k", top_k)
+    exponent = non_negative("skew", skew)
+    ranks = np.arange(1.0, np.max(number) + 1)
+    total = sum(np.where(rank <= number, rank**-exponent, 0.0) for rank in ranks)
+    total = np.where(number > 0, total, 1.0)
+    every, busiest = np.zeros_like(total * asked), np.zeros_like(total * asked * devices)
+    for rank in ranks:
+        rows = np.where(rank <= number, np.minimum(asked * rank**-exponent / total, 1.0), 0.0)
+        every = every + rows
+        busiest = busiest + np.where(np.mod(rank - 1, devices) == 0, rows, 0.0)
+    return np.where(every > 0, devices * busiest / np.where(every > 0, every, 1.0), 1.0)[()]
+
+
+def _whole(name: str, value: ArrayLike) -> Floats:
+    number = non_negative(name, value)
+    if np.any(number != np.floor(number)):
+        raise ValueError(f"{name} must be a whole number, got {value!r}")
+    return number
 
 
 def padding_rows(

@@ -239,6 +239,15 @@ SCHEMA: Final[dict[str, dict[str, Callable[[str], Any]]]] = {
         "source_class": _or("", _text),
         **_PROVENANCE,
     },
+    "acceptance.csv": {
+        "model": _text,
+        "drafter": _text,
+        "reasoning": _truth,
+        "workload": _text,
+        "draft_tokens": _positive,
+        "accepted_tokens": _positive,
+        **_PROVENANCE,
+    },
     "calibration.csv": {
         "name": _text,
         "value": _number,
@@ -251,6 +260,13 @@ SCHEMA: Final[dict[str, dict[str, Callable[[str], Any]]]] = {
         "rows_sha256": _text,
         "source": _text,
         "as_of": _date,
+    },
+    "gpu_prices.csv": {
+        "provider": _text,
+        "accelerator": _text,
+        "kind": _text,
+        "usd_per_h": _positive,
+        **_PROVENANCE,
     },
     "peer_accuracy.csv": {
         **dict.fromkeys(("tool", "kind", "quantity", "stated", "rows", "caveat"), _text),

@@ -23,13 +23,13 @@ ROOT = PACKAGE.parent
 FLOORS = [
     ("costlib units _checks", "numpy"),
     (
-        "kv work roofline experts links drafts latency energy serving pricing queueing routing "
-        "demand tco depreciation facility training",
+        "kv work roofline experts links drafts latency batching energy serving pricing "
+        "queueing routing demand tco depreciation facility training",
         "scipy",
     ),
     (
-        "tables catalog calibration deploy effort serve validate study architectures claims "
-        "simulate",
+        "tables catalog calibration deploy effort serve validate frontier mixtures study "
+        "architectures claims simulate",
         "pandas pydantic yaml",
     ),
     (
@@ -203,6 +203,7 @@ def test_parameters_are_keyword_only_but_for_one_sweep_variable(formula):
 # One valid value per parameter name: a name means the same in every formula.
 SAMPLE = {
     "acceptance_fraction": 0.7,
+    "accepted_tokens": 2.5,
     "active_params": 7e9,
     "attended_dim": 256,
     "attention_flop": 1e9,
@@ -225,6 +226,7 @@ SAMPLE = {
     "draft_tokens": 4,
     "embedding_params": 1e9,
     "expert_params": 1e7,
+    "fixed_s": 0.1,
     "flop": 1e15,
     "held_s": 100,
     "hit_fraction": 0.5,
@@ -233,6 +235,7 @@ SAMPLE = {
     "input_usd_per_mtok": 3,
     "kept_tokens": 4e3,
     "latency_s": 1e-5,
+    "lengths_tokens": 2e3,
     "link_bytes_per_s": 4.5e11,
     "link_fraction": 0.5,
     "memory_bytes": 8e10,
@@ -248,6 +251,7 @@ SAMPLE = {
     "n_kv_heads": 8,
     "n_layers": 80,
     "n_params": 7e9,
+    "n_requests": 16,
     "n_running": 16,
     "n_tokens": 32,
     "n_users": 16,
@@ -261,6 +265,7 @@ SAMPLE = {
     "own_weight": 1,
     "pass_s": 0.02,
     "peak_flop_per_s": 1e15,
+    "per_request_s": 0.01,
     "pipeline_stages": 4,
     "pool_bytes": 4e10,
     "power_w": 5e3,
@@ -303,13 +308,18 @@ SAMPLE = {
 LAYER = {field.name for field in dataclasses.fields(catalog.LayerGroup)}
 
 
+# Parameters that are one table for all scenarios.
+TABLES = {"lengths_tokens"}
+
+
 def arguments(formula):
     return {name: SAMPLE[name] for name in inspect.signature(formula).parameters}
 
 
 def scenario_parameters(formula):
     summed = "groups on the last axis" in inspect.getdoc(formula)
-    return [name for name in arguments(formula) if not (summed and name in LAYER)]
+    fixed = TABLES | (LAYER if summed else set())
+    return [name for name in arguments(formula) if name not in fixed]
 
 
 @each_formula

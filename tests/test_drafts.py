@@ -34,6 +34,24 @@ def test_a_measured_first_draft_of_1_93_tokens_means_93_percent_kept():
 
 
 @seeded
+@given(st.floats(0.01, 1), st.integers(1, 16))
+def test_the_acceptance_behind_a_yield_is_the_one_that_made_it(kept, draft):
+    made = drafts.accepted_tokens(acceptance_fraction=kept, draft_tokens=draft)
+    found = drafts.acceptance_fraction(accepted_tokens=made, draft_tokens=draft)
+    assert_allclose(found, kept, atol=1e-9)
+
+
+def test_one_token_needs_no_acceptance_and_more_than_all_is_out_of_reach():
+    found = drafts.acceptance_fraction(accepted_tokens=[0.5, 1, 9, 9.1], draft_tokens=8)
+    assert_allclose(found, [0, 0, 1, np.inf], atol=1e-12)
+
+
+def test_without_a_draft_no_acceptance_is_defined():
+    with pytest.raises(ValueError, match="draft_tokens"):
+        drafts.acceptance_fraction(accepted_tokens=1, draft_tokens=0)
+
+
+@seeded
 @given(shares, lengths)
 def test_more_acceptance_and_longer_drafts_never_yield_less(kept, draft):
     here = drafts.accepted_tokens(acceptance_fraction=kept, draft_tokens=draft)

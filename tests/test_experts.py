@@ -62,6 +62,22 @@ def test_padding_is_what_rounding_up_to_tiles_adds():
     assert_allclose(found, gaps, rtol=0.05)
 
 
+@pytest.mark.parametrize("skew", [0, 0.7])
+def test_imbalance_is_that_of_experts_dealt_out_like_cards(skew):
+    popularity = np.arange(1, 33) ** -float(skew)
+    chance = np.minimum(4 * popularity / popularity.sum(), 1)
+    loads = chance.reshape(-1, 8).sum(axis=0)  # one column for each of 8 devices
+    found = experts.load_imbalance(n_experts=32, top_k=4, skew=skew, n_accelerators=8)
+    assert_allclose(found, loads.max() / loads.mean())
+
+
+def test_one_device_waits_for_nobody_and_spare_devices_make_it_worse():
+    found = experts.load_imbalance(n_experts=8, top_k=2, skew=1, n_accelerators=[1, 8, 16])
+    assert found[0] == 1
+    assert_allclose(found[2], 2 * found[1])
+    assert experts.load_imbalance(n_experts=0, top_k=0, skew=1, n_accelerators=8) == 1
+
+
 def test_more_experts_asked_for_than_there_are_is_refused():
     with pytest.raises(ValueError, match="n_experts minus top_k"):
         experts.coverage_fraction(1, n_experts=4, top_k=8)
@@ -70,3 +86,5 @@ def test_more_experts_asked_for_than_there_are_is_refused():
 def test_half_an_expert_is_refused():
     with pytest.raises(ValueError, match="n_experts must be a whole number"):
         experts.skewed_coverage_fraction(1, n_experts=2.5, top_k=1, skew=0)
+    with pytest.raises(ValueError, match="n_accelerators must be a whole number"):
+        experts.load_imbalance(n_experts=8, top_k=1, skew=0, n_accelerators=1.5)

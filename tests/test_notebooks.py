@@ -232,6 +232,28 @@ OTHER = {
         "weight_bits": 8,
         "long_tokens": 64_000,
     },
+    "moe": {
+        "model": "DeepSeek-V3",
+        "accelerator": "B200",
+        "rent_usd_per_h": 4,
+        "input_tokens": 4_096,
+        "most_clients": 256,
+    },
+    "roofline": {
+        "model": "Llama-3.1-70B",
+        "weight_format": "fp8",
+        "gpus_h100": 4,
+        "gpus_h200": 2,
+        "rent_kind": "three years",
+        "promised_tokens_per_s": 30,
+    },
+    "speculative": {
+        "accelerator": "H100",
+        "acceptance_fraction": 0.8,
+        "draft_tokens": 3,
+        "rent_usd_per_h": 4,
+        "crowd_users": 96,
+    },
     "validation": {
         "example_model": "gpt-oss-120b",
         "example_format": "mxfp4",
@@ -247,6 +269,24 @@ SENSELESS = {
         ("memory_gb", "big", r"memory.*'?big'?"),
         ("accelerator", "H1OO", r"'H1OO'.*\bH100\b"),
         ("weight_bits", 0, r"weight_bits .*\b0"),
+    ],
+    "moe": [
+        ("model", "Qwen3.5-397B", r"'Qwen3.5-397B'.*\bQwen3.5-397B-A17B\b"),
+        ("model", "Llama-3.1-70B", r"Llama-3\.1-70B is no mixture"),
+        ("n_gpus", 2, r"n_gpus: 2 H200"),
+        ("rent_usd_per_h", -1, r"rent_usd_per_h .*-1"),
+    ],
+    "roofline": [
+        ("model", "gpt-oss-12b", r"'gpt-oss-12b'.*gpt-oss-120b"),
+        ("rent_kind", "forever", r"'forever'.*on demand"),
+        ("gpus_h100", -2, r"gpus_h100 .*-2"),
+        ("weight_format", "mxfp5", r"'mxfp5'.*mxfp4"),
+    ],
+    "speculative": [
+        ("acceptance_fraction", 1.5, r"acceptance_fraction .*1\.5"),
+        ("accelerator", "H2OO", r"'H2OO'.*\bH200\b"),
+        ("draft_tokens", -1, r"draft_tokens .*-1"),
+        ("n_gpus", 2.5, r"n_accelerators .*2\.5"),
     ],
     "validation": [
         ("example_model", "Lama-3.1-70B", r"'Lama-3.1-70B'.*\bLlama-3.1-70B\b"),

@@ -11,8 +11,20 @@ import pytest
 import vl_convert
 from numpy.testing import assert_allclose
 
-from costlib import booktools, catalog, serving, units, validate
+from costlib import (
+    booktools,
+    catalog,
+    deploy,
+    drafts,
+    frontier,
+    mixtures,
+    serve,
+    serving,
+    units,
+    validate,
+)
 from costlib.charts import validation
+from costlib.charts.speculative import CONTEXTS_K
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 NUMBER = r"-?(?:[\d.]+(?:e[+-]?\d+)?|Infinity)"
@@ -175,8 +187,124 @@ def compare_within(spec):
     return n_points
 
 
+def compare_frontier(spec):
+    """Lines, bands, light and the reader's rings against `frontier.curves`; how many points."""
+    rent = frontier.rents("on demand")
+    offers = [
+        frontier.Offer(
+            accelerator=name, n_accelerators=n, weight_format="mxfp4", rent_usd_per_h=rent[name]
+        )
+        for name, n in (("H100", 2), ("H200", 2), ("B200", 1))
+    ]
+    bound = inputs(spec)
+    rows = frontier.curves(
+        "gpt-oss-120b",
+        offers,
+        n_clients=bound["n_clients"]["bind"]["options"],
+        input_tokens=bound["input_tokens"]["bind"]["options"],
+        output_tokens=1_024,
+    )
+    n_points = 0
+    for setting in settings(spec):
+        here = rows[rows["input_tokens"] == setting["input_tokens"]]
+        mine = here[here["n_clients"] == setting["n_clients"]]
+        times = setting["rent_times"]
+        fields = "datum.user_tokens_per_s", "datum.usd"
+        layers = plotted(spec, setting, *fields)
+        wanted = [
+            (here, ["user_tokens_per_s", "usd_per_mtok"]),
+            (here, ["user_tokens_per_s", "usd_per_mtok"]),
+            (here, ["light_user_tokens_per_s", "light_usd_per_mtok"]),
+            (mine, ["user_tokens_per_s", "usd_per_mtok"]),
+        ]
+        band, line, light, _, *_, ring = layers
+        for layer, (frame, names) in zip((band, line, light, ring), wanted, strict=True):
+            expected = frame[names].to_numpy() * [1, times]
+            assert_allclose(layer, expected, rtol=6e-5, err_msg=str(setting))
+            n_points += len(layer)
+        edges = plotted(spec, setting, "datum.low", "datum.high")[0]
+        assert_allclose(edges, here[["usd_low", "usd_high"]] * times, rtol=6e-5)
+    return n_points
+
+
+def compare_drafts(spec):
+    """The gain at every load, from steps that are predicted anew; how many points."""
+    grid = np.meshgrid(CONTEXTS_K, range(1, 9), np.unique(np.round(2 ** np.arange(0, 9.5, 0.5))))
+    prompt, draft, users = (axis.ravel() for axis in grid)
+    load = {
+        "weight_format": "fp8",
+        "n_accelerators": 8,
+        "n_clients": users,
+        "input_tokens": prompt * units.TOKENS_PER_KTOK,
+        "output_tokens": 1_000,
+    }
+    plain = serve.prediction(deploy.scenarios("Llama-3.1-70B", "H200", **load))
+    checked = serve.prediction(
+        deploy.scenarios("Llama-3.1-70B", "H200", draft_tokens=draft, **load)
+    )
+    n_points = 0
+    for setting in settings(spec, n_random=80):
+        here = (prompt == setting["prompt_tokens"]) & (draft == setting["draft_tokens"])
+        here &= plain.n_running == users
+        wanted = plain.step_s / drafts.token_s(
+            pass_s=checked.step_s,
+            draft_s=plain.step_s * setting["draft_step_fraction"] / 100,
+            acceptance_fraction=setting["acceptance_fraction"] / 100,
+            draft_tokens=draft,
+        )
+        line, told = plotted(spec, setting, "datum.n_clients", "datum.gain")
+        assert_allclose(line[:, 0], users[here], err_msg=str(setting))
+        assert_allclose(line[:, 1], wanted[here], rtol=1e-6, err_msg=str(setting))
+        assert not len(told)  # the words have neither
+        paying = plotted(spec, setting, "datum.paying", "datum.best")[1][0]
+        most = users[here & (wanted > 1)].max(initial=0)
+        assert_allclose(paying, [most, wanted[here].max()], rtol=1e-6, err_msg=str(setting))
+        n_points += len(line)
+    return n_points
+
+
+def compare_mixture(spec):
+    """Both curves, the reader's point and their costs; how many points it compared."""
+    split = mixtures.split_params("Qwen3.5-397B-A17B")
+    h200 = catalog.accelerator("H200")
+    fixed = {
+        "shared_params": split["shared_params"],
+        "routed_params": split["routed_params"],
+        "weight_bits": 8,
+        "memory_bytes_per_s": h200.memory_bytes_per_s,
+        "peak_flop_per_s": h200.peak_flop_per_s["fp8"],
+        "rent_usd_per_h": 2.5,
+        "n_accelerators": 8,
+    }
+    n_points = 0
+    for setting in settings(spec):
+        given = {name: setting[name] for name in ("n_experts", "top_k")} | fixed
+        given["traffic_bytes"] = setting["traffic_bytes"] * units.MB
+        mine = mixtures.light_usd(setting["clients"], **given)
+        told = told_by(spec, setting, "my_usd + '|' + my_total + '|' + my_times")
+        wanted = [mine["mixture"], mine["total"], mine["mixture"] / mine["active"]]
+        found = [float(value) for value in told.split("|")]
+        assert_allclose(found, wanted, rtol=1e-9, err_msg=str(setting))
+
+        *curves, dot, words = plotted(spec, setting, "datum.clients", "datum.times")
+        for name, curve in zip(("total", "mixture"), curves, strict=True):
+            assert_allclose(curve[:, 0], np.geomspace(1, 1024, 81), rtol=1e-9)
+            usd = mixtures.light_usd(curve[:, 0], **given)
+            assert_allclose(curve[:, 1], usd[name] / usd["active"], rtol=1e-9, err_msg=str(setting))
+            n_points += len(curve)
+        for layer in (dot, words):
+            assert_allclose(layer, [[setting["clients"], wanted[2]]], rtol=1e-9)
+    return n_points
+
+
 # A chapter with sliders registers here, chart by chart in the order of its page.
-COMPARISONS = {"long_context_cliff": [compare_cliff], "validation": [compare_within]}
+COMPARISONS = {
+    "long_context_cliff": [compare_cliff],
+    "moe": [compare_mixture],
+    "roofline": [compare_frontier],
+    "speculative": [compare_drafts],
+    "validation": [compare_within],
+}
 
 LIVE = {path.stem: live_charts(path) for path in NOTEBOOKS}
 
