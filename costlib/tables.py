@@ -258,6 +258,10 @@ SCHEMA: Final[dict[str, dict[str, Callable[[str], Any]]]] = {
         "source": _text,
         "as_of": _date,
     },
+    "workloads.csv": {
+        **dict.fromkeys(("name", "trace", "words", "source"), _text),
+        "as_of": _date,
+    },
     "engines.csv": {
         "name": _text,
         "software": _names,
