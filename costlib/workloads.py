@@ -27,6 +27,7 @@ __all__ = [
     "bursty_s",
     "day_shaped_s",
     "drawn",
+    "length_table",
     "mixed",
     "poisson_s",
     "replayed",
@@ -97,6 +98,25 @@ def workload(name: str) -> Workload:
 # --- lengths ---------------------------------------------------------------------------------
 
 
+def length_table(name: str) -> dict[str, Counts]:
+    """What `drawn` draws from: equally likely prompts, each with its cached part, and answers.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such workload.
+
+    >>> {field: round(float(values.mean())) for field, values in length_table("chat").items()}
+    {'input_tokens': 1155, 'output_tokens': 211, 'cached_tokens': 0}
+    """
+    trace = workload(name).trace
+    return {
+        "input_tokens": _whole(length_quantiles(trace, "input_tokens")),
+        "output_tokens": _whole(length_quantiles(trace, "output_tokens")),
+        "cached_tokens": _cached(trace),
+    }
+
+
 def drawn(name: str, arrivals_s: ArrayLike, *, seed: Seed) -> Requests:
     r"""Requests at given times, their lengths drawn from the tables of a workload.
 
@@ -133,17 +153,16 @@ def drawn(name: str, arrivals_s: ArrayLike, *, seed: Seed) -> Requests:
     >>> float((agents.cached_tokens.sum() / agents.input_tokens.sum()).round(2))
     0.96
     """
-    trace = workload(name).trace
     random = np.random.default_rng(seed)
     times = np.atleast_1d(np.asarray(arrivals_s, dtype=np.float64))
-    prompts = _whole(length_quantiles(trace, "input_tokens"))
-    answers = _whole(length_quantiles(trace, "output_tokens"))
+    table = length_table(name)
+    prompts, answers = table["input_tokens"], table["output_tokens"]
     chosen = random.integers(prompts.size, size=times.size)
     return Requests(
         arrival_s=times,
         input_tokens=prompts[chosen],
         output_tokens=answers[random.integers(answers.size, size=times.size)],
-        cached_tokens=_cached(trace)[chosen],
+        cached_tokens=table["cached_tokens"][chosen],
         session=_none(times.size),
     )
 

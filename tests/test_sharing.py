@@ -1,0 +1,130 @@
+"""The queue of prompts and answers against oracles that know nothing of its algebra."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+
+from costlib import sharing
+
+N = 6
+TABLES = {
+    "reading_s": 0.1 + 0.02 * np.arange(N + 1),
+    "step_s": 0.01 + 0.002 * np.arange(N + 1),
+    "slowed_step_s": 0.05 + 0.002 * np.arange(N + 1),
+    "answer_tokens": 12.0,
+}
+
+
+def truncated(arriving, *, reading_s, step_s, slowed_step_s, answer_tokens, reading_scv, levels):
+    """The chain with at most so many prompts, state by state, solved as it stands."""
+    most = reading_s.size - 1
+    go_on = 0.5 / reading_scv
+    states = [(0, n, 0) for n in range(most + 1)]
+    states += [(k, n, p) for k in range(1, levels + 1) for n in range(most + 1) for p in (0, 1)]
+    place = {state: i for i, state in enumerate(states)}
+    rates = np.zeros((len(states), len(states)))
+
+    def add(a, b, rate):
+        rates[place[a], place[b]] += rate
+        rates[place[a], place[a]] -= rate
+
+    for k, n, p in states:
+        if k < levels:
+            add((k, n, p), (k + 1, n, p), arriving)
+        slowed = k > 0 and n < most
+        if n:
+            down = (k, n - 1, p)
+            add((k, n, p), down, n / (slowed_step_s if slowed else step_s)[n] / answer_tokens)
+        if slowed:
+            after = (k - 1, n + 1, 0)
+            if p == 0:
+                add((k, n, 0), after, (1 - go_on) * 2 / reading_s[n])
+                add((k, n, 0), (k, n, 1), go_on * 2 / reading_s[n])
+            else:
+                add((k, n, 1), after, go_on * 2 / reading_s[n])
+    flow = rates.T.copy()
+    flow[-1] = 1
+    found = np.linalg.solve(flow, np.eye(len(states))[-1])
+    quiet, busy, prompts, pairs = np.zeros(most + 1), np.zeros(most + 1), 0.0, 0.0
+    for (k, n, _), chance in zip(states, found, strict=True):
+        (busy if k else quiet)[n] += chance
+        prompts += k * chance
+        pairs += k * (k - 1) * chance
+    return quiet, busy, prompts, pairs
+
+
+@pytest.mark.parametrize("scv", [0.5, 1.0, 3.0])
+def test_the_algebra_is_the_chain_state_by_state(scv):
+    for load in (0.2, 0.6):
+        rate = load * sharing.saturation_requests_per_s(reading_scv=scv, **TABLES)
+        found = sharing.stationary(rate, reading_scv=scv, **TABLES)
+        wanted = truncated(rate, reading_scv=scv, levels=80, **TABLES)
+        for one, other in zip(found, wanted, strict=True):
+            assert_allclose(one, other, rtol=1e-6, atol=1e-12)
+
+
+def test_probabilities_sum_to_one_and_flow_in_is_flow_out():
+    rate = 0.7 * sharing.saturation_requests_per_s(**TABLES)
+    quiet, busy, _, _ = sharing.stationary(rate, **TABLES)
+    assert_allclose(quiet.sum() + busy.sum(), 1)
+    n = np.arange(N + 1)
+    slowed = np.where(n < N, TABLES["slowed_step_s"], TABLES["step_s"])
+    out = (n * quiet / TABLES["step_s"] + n * busy / slowed).sum() / TABLES["answer_tokens"]
+    assert_allclose(out, rate)
+
+
+def test_reading_of_one_server_is_pollaczek_khinchine():
+    steps = {"step_s": np.full(2, 1e-9), "slowed_step_s": np.full(2, 1e-9)}
+    for scv in (0.5, 1, 4):
+        for rate in (2.0, 8.0):
+            *_, prompts, pairs = sharing.stationary(
+                rate, reading_s=np.full(2, 0.1), answer_tokens=1e-6, reading_scv=scv, **steps
+            )
+            load = rate * 0.1
+            assert_allclose(prompts, load + load**2 * (1 + scv) / 2 / (1 - load), rtol=1e-6)
+            assert pairs > prompts**2 - prompts
+
+
+def test_the_states_that_are_tried_first_are_enough_or_grow():
+    n = np.arange(200)
+    tables = {
+        "reading_s": np.full(200, 0.001),
+        "step_s": 0.01 + 0.0001 * n,
+        "slowed_step_s": 0.011 + 0.0001 * n,
+        "answer_tokens": 100.0,
+    }
+    rate = 60.0
+    quiet, busy, *_ = sharing.stationary(rate, **tables)
+    assert quiet.size > sharing.START_ANSWERS
+    whole = sharing._Chain(*list(tables.values())[:3], 100.0, 1).solved(rate)
+    assert_allclose((quiet + busy) @ n[: quiet.size], (whole[0] + whole[1]) @ n, rtol=1e-7)
+
+
+def test_at_and_above_saturation_nothing_plausible_is_said():
+    limit = sharing.saturation_requests_per_s(**TABLES)
+    for rate in (limit, 1.5 * limit):
+        quiet, busy, prompts, pairs = sharing.stationary(rate, **TABLES)
+        assert quiet.sum() == busy.sum() == 0
+        assert np.isinf([prompts, pairs]).all()
+    near = sharing.stationary(0.999 * limit, **TABLES)
+    assert 100 < near[2] < np.inf
+
+
+@pytest.mark.parametrize("name", ["reading_s", "step_s", "slowed_step_s", "answer_tokens"])
+@pytest.mark.parametrize("bad", [0.0, -1.0, np.nan])
+def test_bad_tables_are_named(name, bad):
+    given = TABLES | {name: TABLES[name] * 0 + bad}
+    with pytest.raises(ValueError, match=f"^{name}"):
+        sharing.saturation_requests_per_s(**given)
+    with pytest.raises(ValueError, match=f"^{name}"):
+        sharing.stationary(1, **given)
+
+
+def test_tables_of_different_lengths_and_senseless_rates_are_refused():
+    short = TABLES | {"step_s": np.ones(3)}
+    with pytest.raises(ValueError, match=r"step_s.*\(3,\)"):
+        sharing.saturation_requests_per_s(**short)
+    with pytest.raises(ValueError, match="requests_per_s"):
+        sharing.stationary(-1, **TABLES)
+    with pytest.raises(ValueError, match="reading_scv"):
+        sharing.stationary(1, reading_scv=-1, **TABLES)
