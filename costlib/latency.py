@@ -1,4 +1,4 @@
-r"""What a client waits for: time to first token, time per output token, and the queue.
+r"""What a client waits for: time to first token and time per output token.
 
 A closed loop of :math:`c` clients keeps :math:`B \le c` sequences running. Each decodes with
 the others, and once per answer every other one's prompt is read in between. At the start all
@@ -17,7 +17,6 @@ __all__ = [
     "closed_loop_tokens_per_s",
     "first_token_s",
     "output_token_s",
-    "queue_wait_s",
     "slot_wait_s",
     "stall_s",
 ]
@@ -217,49 +216,6 @@ def first_token_s(
         + ahead * non_negative("prefill_s", prefill_s)
         + gathered * non_negative("step_s", step_s)
     )
-
-
-def queue_wait_s(
-    *, requests_per_s: ArrayLike, service_s: ArrayLike, service_scv: ArrayLike = 0
-) -> Floats:
-    r"""Mean wait of open arrivals for one server: :math:`\frac{\rho s (1 + c^2)}{2(1-\rho)}`.
-
-    Parameters
-    ----------
-    requests_per_s
-        Poisson arrivals. [requests/s]
-    service_s
-        Mean time that a request holds the server; for prompts, the time to read one. [s]
-    service_scv
-        Squared coefficient of variation of the service; 0 where all are alike. [-]
-
-    Returns
-    -------
-        Mean wait; infinite at an offered load of 1 and above. [s]
-
-    Raises
-    ------
-    ValueError
-        If an argument is negative or not a number.
-
-    Notes
-    -----
-    Pollaczek and Khinchine, M/G/1. Source: kleinrock1975queueing.
-
-    Examples
-    --------
-    At 80 % load, equal prompts wait for two services, exponential ones for four:
-
-    >>> queue_wait_s(requests_per_s=0.8, service_s=1, service_scv=[0, 1])
-    array([2., 4.])
-    >>> queue_wait_s(requests_per_s=1, service_s=1)
-    np.float64(inf)
-    """
-    service = non_negative("service_s", service_s)
-    load = non_negative("requests_per_s", requests_per_s) * service
-    spread = 1.0 + non_negative("service_scv", service_scv)
-    idle = np.where(load < 1, 1.0 - load, 1.0)
-    return np.where(load < 1, load * service * spread / (2 * idle), np.inf)[()]
 
 
 def stall_s(prompt_tokens: ArrayLike, *, chunk_tokens: ArrayLike, prefill_s: ArrayLike) -> Floats:

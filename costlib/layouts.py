@@ -19,8 +19,8 @@ from costlib import (
     catalog,
     deploy,
     kv,
-    latency,
     links,
+    queueing,
     roofline,
     serve,
     serving,
@@ -171,7 +171,7 @@ def _predicted(case: Case, load: Scenarios) -> tuple[serve.Prediction, dict[str,
     runs = done.tokens_per_s > 0
     each = running / np.where(runs, done.tokens_per_s, 1.0) + extra
     rate = np.where(runs, running / each, 0.0)
-    queue = latency.queue_wait_s(
+    queue = queueing.wait_s(
         requests_per_s=np.where(runs, rate, 1.0) / load.output_tokens,
         service_s=done.prompt_s / load.pipeline_stages,
     )
@@ -414,7 +414,7 @@ def _most_requests(service_s: Floats, wait_s: Floats) -> Arrays:
     low, high = np.zeros(service.shape), 1.0 / service
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        waited = latency.queue_wait_s(
+        waited = queueing.wait_s(
             requests_per_s=np.maximum(middle, np.finfo(float).tiny), service_s=service
         )
         low, high = np.where(waited <= wait, middle, low), np.where(waited <= wait, high, middle)

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from costlib import drafts, energy, latency, pricing, roofline
+from costlib import drafts, energy, latency, pricing, queueing, roofline
 from costlib._checks import Floats, non_negative, positive
 from costlib.calibration import Constants, constants
 from costlib.deploy import Scenarios
@@ -395,7 +395,7 @@ def open_loop(
     settled = dataclasses.replace(load, n_clients=high)
     done = prediction(settled, used)
     quiet = prediction(settled, dataclasses.replace(used, burst_fraction=0.0))  # nobody in step
-    wait = latency.queue_wait_s(
+    wait = queueing.wait_s(
         requests_per_s=arriving,
         service_s=done.prompt_s / load.pipeline_stages,
         service_scv=prompt_scv,

@@ -1,4 +1,4 @@
-"""Latency: a closed loop counted by hand, queues against a simulation, limits."""
+"""Latency: a closed loop counted by hand, limits."""
 
 import numpy as np
 from hypothesis import given, settings
@@ -45,31 +45,6 @@ def test_the_first_token_waits_for_the_chunk_that_the_engine_streams():
     given = {"request_s": 0.02, "prefill_s": 0.1, "step_s": 0.01, "n_running": 1}
     one, thirty = latency.first_token_s(**given, stream_interval_tokens=[1, 30])
     assert_allclose(thirty - one, 0.29)
-
-
-def lindley(arrivals, services):
-    """Waits of a single server, one request after the other."""
-    wait, waits = 0.0, []
-    for gap, service in zip(np.diff(arrivals), services, strict=False):
-        waits.append(wait)
-        wait = max(0.0, wait + service - gap)
-    return np.mean(waits)
-
-
-def test_the_queue_of_prompts_waits_as_a_simulation_does():
-    draw = np.random.default_rng(11)
-    arrivals = np.cumsum(draw.exponential(1 / 0.7, 400_000))
-    for scv, services in ((0, np.ones(400_000)), (1, draw.exponential(1, 400_000))):
-        found = latency.queue_wait_s(requests_per_s=0.7, service_s=1, service_scv=scv)
-        assert_allclose(found, lindley(arrivals, services), rtol=0.05)
-
-
-@seeded
-@given(st.floats(1, 5), times)
-def test_an_overloaded_queue_has_no_finite_wait(load, service):
-    assert np.isinf(
-        latency.queue_wait_s(requests_per_s=load / service * (1 + 1e-9), service_s=service)
-    )
 
 
 def test_chunks_spread_a_prompt_and_its_sum_stays():

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from costlib import calibration, latency, layouts, serve, serving
+from costlib import calibration, layouts, queueing, serve, serving
 
 CASE = layouts.Case(
     model="Llama-3.1-70B",
@@ -74,7 +74,7 @@ def test_the_largest_crowd_is_the_one_that_trying_each_would_find(words, case):
     extra = {"tensor 16": 160, "tensor 8 × pipeline 2": 1}.get(words, 0) * CASE.network_latency_s
     speed = 1 / (done.tpot_s + extra)
     rate = crowds / (crowds / done.tokens_per_s + extra)
-    wait = latency.queue_wait_s(
+    wait = queueing.wait_s(
         requests_per_s=rate / case.output_tokens,
         service_s=done.prompt_s / load.pipeline_stages,
     )
@@ -226,5 +226,5 @@ def test_a_first_token_that_nobody_can_read_in_time_leaves_no_pools():
 
 def test_the_reading_pool_is_as_busy_as_the_promised_wait_allows():
     rate = layouts._most_requests(np.array([0.1, 0.1, 0.1]), np.array([0.05, 0.0, -1.0]))
-    assert_allclose(latency.queue_wait_s(requests_per_s=rate[0], service_s=0.1), 0.05, rtol=1e-6)
+    assert_allclose(queueing.wait_s(requests_per_s=rate[0], service_s=0.1), 0.05, rtol=1e-6)
     assert_allclose(rate[1:], 0, atol=1e-9)
