@@ -32,7 +32,7 @@ FLOORS = [
     (
         "lengths "
         "tables catalog calibration deploy effort serve validate frontier mixtures study "
-        "architectures variants layouts machines reloading claims workloads requestlog profile replica response simulate",
+        "architectures variants layouts machines reloading claims workloads requestlog profile replica response replays simulate",
         "pandas pydantic yaml tqdm",
     ),
     (
@@ -412,6 +412,11 @@ TABLES = {"lengths_tokens", "input_lengths_tokens", "output_lengths_tokens", "se
 # Functions of whole tensors: their axes have meanings, so they do not broadcast, and their entries
 # may be negative. What they refuse is in their own tests.
 TENSORS = {
+    "bulk.elastic_held_s",
+    "bulk.elastic_s",
+    "bulk.padded_s",
+    "bulk.sojourn_s",
+    "bulk.wait_s",
     "quantizing.attention_output",
     "quantizing.kivi",
     "quantizing.outlier_keys",
