@@ -8,7 +8,8 @@ STAMP := $(VENV)/.ready
 PYTHON ?=
 CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11 python3.14 python3 python
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-input
-PYTEST := $(BIN)/python -m pytest --quiet -n auto --maxprocesses 8 --dist loadfile
+# As many workers as cores: more threads of each would only get in their way.
+PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --quiet -n auto --maxprocesses 8 --dist loadfile
 
 .PHONY: help setup book test lab refresh check audit bench clean
 

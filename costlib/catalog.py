@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from costlib import units
@@ -68,6 +69,7 @@ __all__ = [
     "session_growth",
     "state_layers",
     "tiers",
+    "trace_results",
     "traces",
     "ttl_hits",
     "weight_layers",
@@ -409,6 +411,22 @@ def api_price(name: str) -> ApiPrice:
 def prefix_hits(path: Path | None = None) -> tuple[PrefixHit, ...]:
     """Hit rates of prefix caches against their size."""
     return tuple(PrefixHit(**row) for row in rows("prefix_hits.csv", path))
+
+
+def trace_results(setup: str = "", path: Path | None = None) -> pd.DataFrame:
+    """What replays of recorded requests came to, row by row; only of set-ups that start so.
+
+    Raises
+    ------
+    UnknownNameError
+        If no set-up does; the message lists those there are.
+    """
+    found = pd.DataFrame(rows("trace_results.csv", path))
+    chosen = found[found["setup"].str.startswith(setup)]
+    if chosen.empty:
+        known = "; ".join(sorted(set(found["setup"])))
+        raise UnknownNameError(f"no replays with a set-up {setup!r}; there are: {known}")
+    return chosen.reset_index(drop=True)
 
 
 def ttl_hits(path: Path | None = None) -> tuple[TtlHit, ...]:

@@ -88,7 +88,7 @@ def replica(
             raise ValueError(f"{name} must be a whole number, got {value!r}")
     used, at = constants(), float(positive("input_tokens", input_tokens))
     engine = catalog.engine(str(layout.get("engine", "vLLM")))
-    running = np.arange(1.0, 1 + int(min(most_running, engine.max_batch)) + 1)
+    running = np.arange(1.0, int(min(most_running, engine.max_batch)) + 1)
     load = scenarios(
         model,
         accelerator,

@@ -105,14 +105,14 @@ def under_load(
     prompts = np.atleast_1d(positive("input_tokens", input_tokens)).ravel()
     cached = np.minimum(non_negative("cached_tokens", cached_tokens), prompts - 1)
     answers = np.atleast_1d(positive("output_tokens", output_tokens)).ravel()
-    fits = np.add.outer(prompts, answers) <= replica.pool_tokens
-    refused = 1 - float(fits.mean())
+    fits = np.searchsorted(np.sort(answers), replica.pool_tokens - prompts, side="right")
+    refused = 1 - float(fits.mean()) / answers.size
     if not fits.any():
         raise ValueError(
             f"input_tokens must fit into {replica.pool_tokens:,.0f} tokens of memory with their "
             f"answers, the shortest is {prompts.min():,.0f}"
         )
-    served = fits.any(axis=1)
+    served = fits > 0
     prompts, cached = prompts[served], np.broadcast_to(cached, prompts.shape)[served]
     later = np.maximum(answers - 1.0, 0.0)  # tokens behind the first
     mean_later = max(float(later.mean()), 1e-9)
@@ -279,5 +279,6 @@ def _weighted(values: Arrays, weights: Arrays, shares: Arrays) -> Arrays:
     """Quantiles of weighted values."""
     order = np.argsort(values)
     below = np.cumsum(weights[order])
-    found: Arrays = values[order]
-    return found[np.minimum(np.searchsorted(below, shares * below[-1]), below.size - 1)]
+    ranked = values[order]
+    found: Arrays = ranked[np.minimum(np.searchsorted(below, shares * below[-1]), below.size - 1)]
+    return found

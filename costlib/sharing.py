@@ -84,7 +84,7 @@ def stationary(
     slowed_step_s: ArrayLike,
     answer_tokens: ArrayLike,
     reading_scv: ArrayLike = 1,
-) -> tuple[Arrays, Arrays, Arrays, Arrays]:
+) -> tuple[Arrays, Arrays, Floats, Floats]:
     r"""How often so many answers decode, and how many prompts stand in line.
 
     Parameters
@@ -155,7 +155,7 @@ class _Chain:
         answer_tokens: ArrayLike,
         reading_scv: ArrayLike,
     ) -> None:
-        self.tables = tuple(
+        self.tables: tuple[Arrays, ...] = tuple(
             np.atleast_1d(positive(name, value))
             for name, value in (
                 ("reading_s", reading_s),
@@ -176,7 +176,8 @@ class _Chain:
 
     def cut(self, most: int) -> _Chain:
         """The same with fewer answers at most."""
-        return _Chain(*(table[: most + 1] for table in self.tables), self.answer, self.scv)
+        reading, step, slowed = (table[: most + 1] for table in self.tables)
+        return _Chain(reading, step, slowed, self.answer, self.scv)
 
     def _rates(self) -> None:
         reading, step, slowed = self.tables
@@ -215,7 +216,7 @@ class _Chain:
         state = np.linalg.solve(flow, np.eye(flow.shape[0])[-1])
         return np.float64(state @ below.sum(axis=1))
 
-    def solved(self, arriving: float) -> tuple[Arrays, Arrays, Arrays, Arrays]:
+    def solved(self, arriving: float) -> tuple[Arrays, Arrays, Floats, Floats]:
         """Stationary probabilities and moments of the prompts."""
         size = self.most + 1
         within, below = self._blocks()

@@ -61,6 +61,10 @@ def _number(cell: str) -> float:
     return value
 
 
+def _signed(cell: str) -> float:
+    return -_number(cell[1:]) if cell.startswith("-") else _number(cell)
+
+
 def _positive(cell: str) -> float:
     if (value := _number(cell)) == 0:
         raise ValueError("a number above 0")
@@ -377,6 +381,15 @@ SCHEMA: Final[dict[str, dict[str, Callable[[str], Any]]]] = {
         "stated_model": _or("", _text),
         "stated_user_tokens_per_s": _or(math.nan, _positive),
         **_PROVENANCE,
+    },
+    "trace_results.csv": {
+        **dict.fromkeys(("trace", "setup"), _text),
+        "load": _or(math.nan, _positive),
+        "quantity": _text,
+        "value": _signed,
+        "unit": _or("", _text),
+        **dict.fromkeys(("command", "sha256", "source"), _text),
+        "as_of": _date,
     },
     "peer_accuracy.csv": {
         **dict.fromkeys(("tool", "kind", "quantity", "stated", "rows", "caveat"), _text),
