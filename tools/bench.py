@@ -21,10 +21,11 @@ from typing import Any
 
 import numpy as np
 
-from costlib import deploy, serve, serving, units
+from costlib import deploy, queueing, serve, serving, units
 from inputs import ROOT
 
 PREDICTIONS = 1_000_000
+CUSTOMERS = 10_000_000
 CHUNKS, CHUNK = 512, 8192  # a chunk fits the cache of one core; larger calls wait for memory
 MODEL = {"n_params": 70e9, "n_layers": 80, "n_kv_heads": 8, "cached_dim": 256}
 CARD = {"memory_bytes": 80e9, "reserved_bytes": 6e9}
@@ -74,6 +75,12 @@ def formulas() -> None:
         ready = deploy.scenarios(model, "H200", **load)
         best = min(timed(functools.partial(serve.prediction, ready)) for _ in range(3))
         line(f"serve.prediction, {model}", PREDICTIONS / best / 1e6, "million predictions/s")
+    waiting = {
+        "gaps_s": draw.exponential(1.25, CUSTOMERS),
+        "services_s": draw.exponential(1.0, CUSTOMERS),
+    }
+    best = min(timed(functools.partial(queueing.lindley_s, **waiting)) for _ in range(3))
+    line("queueing.lindley_s", CUSTOMERS / best / 1e6, "million customers/s")
 
 
 def book(copy: Path) -> None:
