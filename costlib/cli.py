@@ -6,11 +6,13 @@ costlib cliff MODEL ACCELERATOR --rent 2.5 [--gpus 8] [--weight-bits 8] [--cache
 costlib predict MODEL ACCELERATOR [--gpus 8] [--format fp8] [--clients 1 32 256]
 costlib claims [TOPIC]        what sources say and what we get
 costlib validate FILE.csv     how wrong the serving model is on measurements of yours
+costlib profile LOG           what a log of requests of yours says, and where to begin
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Sequence
@@ -24,6 +26,8 @@ from costlib import (
     claims,
     deploy,
     kv,
+    profile,
+    requestlog,
     serve,
     serving,
     study,
@@ -71,6 +75,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ledger.add_argument("topic", nargs="?")
     scored = commands.add_parser("validate", help="predictions against a file of measurements")
     validate.arguments(scored)
+    described = commands.add_parser("profile", help="what a log of requests says")
+    described.add_argument("log", help="CSV or JSON lines: time, input and output tokens, ids")
+    described.add_argument("--json", action="store_true", help="for machines; null: unknown")
+    described.add_argument("--fatal", action="store_true", help="stop at the first bad row")
+    described.add_argument("--price", default="claude-sonnet-4-6", help="list price of the bill")
+    described.add_argument(
+        "--time-unit", default="", help="of times that are numbers: s, ms, us, ns"
+    )
     chosen = parser.parse_args(arguments)
     try:
         print(_text(chosen), flush=True)
@@ -93,6 +105,8 @@ def _text(chosen: argparse.Namespace) -> str:
         return _predict(chosen).to_string(index=False)
     if chosen.command == "validate":
         return validate.text(chosen)
+    if chosen.command == "profile":
+        return _profile(chosen)
     found = claims.compare(topic=chosen.topic)
     shown = found[["id", "statement", "printed", "ours", "unit", "verdict", "because"]]
     return shown.to_string(index=False)
@@ -247,6 +261,17 @@ def _predict(chosen: argparse.Namespace) -> pd.DataFrame:
             "j_per_token": done.output_token_j,
         }
     ).round(2)
+
+
+def _profile(chosen: argparse.Namespace) -> str:
+    price = catalog.api_price(chosen.price)
+    log = requestlog.read(chosen.log, fatal=chosen.fatal, time_unit=chosen.time_unit)
+    for row in log.bad:
+        print(f"{log.name}, {row}", file=sys.stderr)
+    if more := log.n_bad - len(log.bad):
+        print(f"{log.name}: {more:,} more bad rows", file=sys.stderr)
+    found = profile.profile(log, price=price)
+    return json.dumps(profile.plain(found), indent=2) if chosen.json else profile.text(found)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """The command: what it prints is what the library says, and a mistake is one line."""
 
+import json
 import re
 
 import pytest
@@ -169,3 +170,63 @@ def test_validate_is_a_command_like_the_others(costlib):
     code, _, told = costlib("validate", "nowhere.csv")
     assert code == 2
     assert told == ["costlib validate: nowhere.csv: not found"]
+
+
+LOG = (
+    "timestamp,input_tokens,output_tokens,user,session\n"
+    "0,100,10,ann,a\n60,900,20,bob,b\nsoon,1,1,bob,b\n90,9000,20,ann,a\n"
+)
+
+
+@pytest.fixture
+def log(tmp_path):
+    path = tmp_path / "my.csv"
+    path.write_text(LOG, "utf-8")
+    return str(path)
+
+
+def test_a_log_is_described_in_words_and_its_bad_rows_are_told(costlib, log):
+    code, lines, told = costlib("profile", log)
+    assert code == 0
+    assert lines[0].startswith("my.csv: 3 requests in 90 s")
+    assert any(line.startswith("begin here") for line in lines)
+    assert told == [
+        "my.csv, line 4, column timestamp: expected a number, within 100 years of the "
+        "others, got 'soon'"
+    ]
+
+
+def test_a_log_is_described_for_machines(costlib, log):
+    code, lines, _ = costlib("profile", log, "--json", "--price", "gpt-4.1")
+    found = json.loads("\n".join(lines))
+    assert code == 0
+    assert (found["n_requests"], found["n_bad"], found["n_users"]) == (3, 1, 2)
+    assert found["price"] == "gpt-4.1"
+    assert found["dispersion"]["300"] is None
+
+
+def test_a_log_in_milliseconds_can_be_said_to_be(costlib, log):
+    _, lines, _ = costlib("profile", log, "--json", "--time-unit", "ms")
+    assert json.loads("\n".join(lines))["span_s"] == pytest.approx(0.09)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (["--fatal"], "line 4, column timestamp: expected a number"),
+        (["--price", "gpt-0"], "no API price 'gpt-0'"),
+        (["--time-unit", "min"], "time_unit must be one of s, ms, us, ns, got 'min'"),
+    ],
+)
+def test_a_mistake_about_a_log_is_one_line(costlib, log, given, told):
+    code, lines, (line,) = costlib("profile", log, *given)
+    assert (code, lines) == (2, [])
+    assert told in line
+
+
+def test_a_log_that_is_not_there_is_one_line(costlib):
+    assert costlib("profile", "nowhere.csv") == (
+        2,
+        [],
+        ["costlib profile: nowhere.csv: not found"],
+    )
