@@ -262,6 +262,18 @@ SCHEMA: Final[dict[str, dict[str, Callable[[str], Any]]]] = {
         "source": _text,
         "as_of": _date,
     },
+    "trace_arrivals.csv": {
+        "trace": _text,
+        "setup": _text,
+        "quantity": _text,
+        "at_s": _number,
+        "value": _number,
+        "unit": _or("", _text),
+        "command": _text,
+        "sha256": _text,
+        "source": _text,
+        "as_of": _date,
+    },
     "workloads.csv": {
         **dict.fromkeys(("name", "trace", "words", "source"), _text),
         "as_of": _date,

@@ -1,19 +1,22 @@
 """Profiles: every number against a log whose answer is known, and the tree's four ways."""
 
 import dataclasses
+import importlib.util
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from costlib import catalog, profile, requestlog, workloads
+from costlib import catalog, profile, requestlog, tables, workloads
 from costlib.pricing import request_usd
 from costlib.workloads import Requests
 
 PRICE = catalog.api_price("claude-sonnet-4-6")
 HOUR_S = 3600.0
+ROOT = Path(__file__).resolve().parents[1]
 
 
 def log(arrival_s, **changed):
@@ -305,3 +308,70 @@ def test_the_text_says_what_the_profile_holds():
     ):
         assert words in told, words
     assert "nan" not in told
+
+
+# --- what data/trace_arrivals.csv says ---------------------------------------------------------
+
+
+def script():
+    spec = importlib.util.spec_from_file_location("arrivals", ROOT / "tools/trace_arrivals.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+# counted before [azure2023traces, mooncake2025traces]: requests, rate, dispersion at 60 and 300 s,
+# peak to mean of 5 minutes
+COUNTED = {
+    "Azure conversation": (19_366, 5.530, 16.13, 56.10, 1.324),
+    "Azure code": (8_819, 2.567, 163.96, 137.84, 1.558),
+    "Mooncake conversation": (12_031, 3.401, 2.86, 7.3, 1.09),
+}
+
+
+def recorded(trace, quantity, at_s=0, setup=None):
+    (found,) = {
+        row["value"]
+        for row in tables.rows("trace_arrivals.csv")
+        if (row["trace"], row["quantity"], row["at_s"]) == (trace, quantity, at_s)
+        and setup in (None, row["setup"])
+    }
+    return found
+
+
+@pytest.mark.parametrize("trace", COUNTED)
+def test_the_table_of_arrivals_has_what_was_counted_before(trace):
+    n, rate, minute, five, peak = COUNTED[trace]
+    assert recorded(trace, "requests") == n
+    assert recorded(trace, "rate") == pytest.approx(rate, rel=1e-3)
+    assert recorded(trace, "dispersion", 60) == pytest.approx(minute, rel=0.02)
+    assert recorded(trace, "dispersion", 300) == pytest.approx(five, rel=0.02)
+    assert recorded(trace, "peak to mean", 300) == pytest.approx(peak, rel=0.02)
+    assert recorded(trace, "correlation of input and output, absolute") < 0.12
+
+
+def test_mooncakes_ticks_are_three_seconds_and_no_bursts():
+    trace = "Mooncake conversation"
+    assert recorded(trace, "tick") == pytest.approx(3, abs=0.01)
+    assert recorded(trace, "gap scv", setup="as recorded") > 9
+    assert recorded(trace, "gap scv", setup="ticks spread") == pytest.approx(1.02, abs=0.02)
+
+
+def test_the_script_counts_every_minute_and_says_what_the_profile_says():
+    made = log(workloads.poisson_s(2_000, requests_per_s=2, seed=1))
+    rows = list(script().summary(made))
+    minutes = [row for row in rows if row[1] == "requests in a minute"]
+    assert [row[2] for row in minutes] == [60.0 * k for k in range(len(minutes))]
+    assert sum(row[3] for row in minutes) == (made.requests.arrival_s < 60 * len(minutes)).sum()
+    (scv,) = (row[3] for row in rows if row[1] == "gap scv")
+    assert scv == profile.profile(made).gap_scv
+
+
+@pytest.mark.parametrize("content", [None, "TIMESTAMP\n"])
+def test_the_script_refuses_other_files_and_none(tmp_path, monkeypatch, capsys, content):
+    if content:
+        (tmp_path / "azure2023_conv.csv").write_text(content, "utf-8")
+    monkeypatch.setattr("sys.argv", ["trace_arrivals.py", str(tmp_path)])
+    assert script().main() == 2
+    told = "not the file that this was written for" if content else "not found"
+    assert told in capsys.readouterr().err
