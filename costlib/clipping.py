@@ -220,7 +220,8 @@ def _moment(
 ) -> Floats:
     """Mean of a power of lognormal lengths, cut at a limit; of order 0, the share that is cut."""
     limit = positive("limit_tokens", limit_tokens)
-    mean, width = positive("mean_tokens", mean_tokens), positive("sigma", sigma)
+    mean = positive("mean_tokens", mean_tokens)
+    width = positive("sigma", sigma)
     place = np.log(limit / mean) / width + width / 2
     cut = np.where(limit < np.inf, limit, 0.0) ** order * special.ndtr(-place)
     growth = np.exp(order * (order - 1) * width * width / 2)

@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
+from scipy import special
 
+from costlib._checks import non_negative
 from costlib.tables import TableError, UnknownNameError, by_name, lookup, rows
 
-__all__ = ["Trace", "length_quantiles", "traces"]
+__all__ = ["Fit", "Trace", "length_quantiles", "lognormal_fit", "traces"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,47 @@ def length_quantiles(trace: str, field: str) -> NDArray[np.float64]:
         known = ", ".join(found.quantiles)
         raise UnknownNameError(f"no field {field!r} of {found.name}; it has {known}")
     return found.quantiles[field]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """A lognormal with the mean and spread of the logarithms of a table, and how far off it is."""
+
+    mean_tokens: float
+    sigma: float
+    scv: float  # squared coefficient of variation of the fitted law
+    distance_fraction: float  # largest gap between the two distribution functions
+
+
+def lognormal_fit(lengths_tokens: ArrayLike) -> Fit:
+    """The one lognormal that fits equally likely lengths best; lengths of 0 are left out.
+
+    Raises
+    ------
+    ValueError
+        If a length is negative, or none is above 0.
+
+    Examples
+    --------
+    >>> fit = lognormal_fit(length_quantiles("Azure code", "output_tokens"))
+    >>> round(fit.sigma, 2), round(fit.distance_fraction, 2)
+    (0.85, 0.13)
+    """
+    lengths = np.ravel(non_negative("lengths_tokens", lengths_tokens))
+    lengths = np.sort(lengths[lengths > 0])
+    if not lengths.size:
+        raise ValueError("lengths_tokens must have a length above 0")
+    logs = np.log(lengths)
+    mean, sigma = float(logs.mean()), float(logs.std())
+    law = special.ndtr((logs - mean) / sigma) if sigma > 0 else np.full(logs.size, 0.5)
+    through = np.searchsorted(lengths, lengths, side="right") / lengths.size
+    before = np.searchsorted(lengths, lengths, side="left") / lengths.size
+    return Fit(
+        mean_tokens=float(np.exp(mean + sigma**2 / 2)),
+        sigma=sigma,
+        scv=float(np.expm1(sigma**2)),
+        distance_fraction=float(np.maximum(np.abs(through - law), np.abs(before - law)).max()),
+    )
 
 
 def _equally_likely(place: str, pairs: list[tuple[float, float]]) -> NDArray[np.float64]:

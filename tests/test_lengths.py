@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
+from scipy import special
 
 from costlib import catalog, lengths
 
@@ -98,3 +99,29 @@ def test_values_that_fall_are_refused(tmp_path):
 
     with pytest.raises(catalog.TableError, match="Azure conversation, input_tokens: values fall"):
         lengths.traces(changed(tmp_path, swap))
+
+
+# --- a lognormal -----------------------------------------------------------------------------
+
+
+def test_lengths_that_are_lognormal_are_fitted_to_the_last_percent():
+    table = np.exp(6 + 0.9 * special.ndtri((np.arange(1000) + 0.5) / 1000))
+    fit = lengths.lognormal_fit(np.append(table, [0.0] * 20))  # 0 has no logarithm
+    assert_allclose(fit.sigma, 0.9, rtol=0.01)
+    assert_allclose(fit.mean_tokens, np.exp(6 + 0.405), rtol=0.01)
+    assert_allclose(fit.scv, np.expm1(0.81), rtol=0.02)
+    assert fit.distance_fraction < 0.001
+
+
+def test_the_distance_is_taken_on_both_sides_of_a_step():
+    fit = lengths.lognormal_fit([1, 1, 1, 4])
+    deviates = (np.log([1, 4]) - np.log(4) / 4) / fit.sigma
+    low, high = special.ndtr(deviates)
+    assert_allclose(fit.distance_fraction, max(0.75 - low, low, high - 0.75, 1 - high))
+    assert lengths.lognormal_fit([7, 7]).distance_fraction == 0.5
+
+
+@pytest.mark.parametrize(("bad", "told"), [([-1.0, 2], "^lengths_tokens .*-1"), ([0], "above 0")])
+def test_lengths_that_fit_nothing_are_named(bad, told):
+    with pytest.raises(ValueError, match=told):
+        lengths.lognormal_fit(bad)

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 import vl_convert
 from numpy.testing import assert_allclose
+from scipy import special
 
-from costlib import kv, pricing, roofline, serving, work
+from costlib import clipping, kv, pricing, queueing, roofline, serving, work
 from costlib.charts.vega import expression
 
 LLAMA_70B = {"n_params": 70e9, "n_layers": 80, "n_kv_heads": 8, "cached_dim": 256}
@@ -119,6 +120,16 @@ def log_grid(rng, n, **ranges):
             PRICES,
             {"input_tokens": (1, 1e6), "output_tokens": (1, 1e5), "hit_fraction": (0.01, 1)},
         ),
+        (
+            queueing.wait_s,
+            {},
+            {"requests_per_s": (1e-3, 5), "service_s": (1e-2, 10), "service_scv": (1e-2, 10)},
+        ),
+        (
+            clipping.share_limit_tokens,
+            {},
+            {"clipped_fraction": (1e-4, 0.5), "mean_tokens": (50, 2e3), "sigma": (0.1, 2)},
+        ),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -127,6 +138,43 @@ def test_a_translated_formula_equals_the_library(formula, fixed, ranges):
     text = expression(formula, **fixed, **{name: f"datum.{name}" for name in ranges})
     expected = [formula(**fixed, **point) for point in points]
     assert_allclose(evaluated(text, points), expected, rtol=1e-12)
+
+
+def test_the_normal_law_of_vega_is_right_to_fifteen_digits():
+    at = np.linspace(-9, 9, 361)
+    points = [{"x": float(x)} for x in at]
+    assert_allclose(evaluated("cumulativeNormal(datum.x)", points), special.ndtr(at), atol=5e-16)
+    shares = np.geomspace(1e-6, 0.5, 40)
+    found = evaluated("quantileNormal(datum.x)", [{"x": float(share)} for share in shares])
+    assert_allclose(found, special.ndtri(shares), rtol=1e-11, atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    "formula",
+    [
+        clipping.clipped_fraction,
+        clipping.clipped_mean_tokens,
+        clipping.clipped_scv,
+        clipping.clipped_third_moment,
+    ],
+)
+def test_a_clipped_law_equals_the_library_but_for_the_last_digits_of_a_tail(formula):
+    ranges = {"limit_tokens": (50, 2e4), "mean_tokens": (50, 2e3), "sigma": (0.3, 2)}
+    points = log_grid(np.random.default_rng(0), 60, **ranges)
+    text = expression(formula, **{name: f"datum.{name}" for name in ranges})
+    expected = [formula(**point) for point in points]
+    assert_allclose(evaluated(text, points), expected, rtol=1e-8, atol=1e-14)
+
+
+def test_no_limit_is_no_limit_in_vega_too():
+    law = {"mean_tokens": 400, "sigma": 1.2}
+    limit = expression(clipping.share_limit_tokens, clipped_fraction="datum.share", **law)
+    points = [{"share": 0.0}, {"share": 0.01}]
+    limits = clipping.share_limit_tokens(clipped_fraction=[0, 0.01], **law)
+    assert_allclose(evaluated(limit, points), limits)
+    for formula in (clipping.clipped_mean_tokens, clipping.clipped_scv):
+        text = expression(formula, limit_tokens=limit, **law)
+        assert_allclose(evaluated(text, points), formula(limit_tokens=limits, **law), rtol=1e-12)
 
 
 @pytest.mark.parametrize("tokens", [0.0, 35.0])

@@ -30,6 +30,8 @@ FUNCTIONS = {
     "sqrt": "sqrt",
     "abs": "abs",
     "power": "pow",
+    "ndtr": "cumulativeNormal",
+    "ndtri": "quantileNormal",
 }
 FOLDED = {"+": operator.add, "-": operator.sub, "*": operator.mul, "/": operator.truediv}
 OPERATORS = {ast.Add: "+", ast.Sub: "-", ast.Mult: "*", ast.Div: "/"}
