@@ -12,6 +12,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import brentq
 from scipy.special import gammaincinv, ndtri
 
 from costlib import sharing
@@ -24,7 +25,7 @@ Arrays = NDArray[np.float64]
 
 QUANTILES: Final = (0.5, 0.95)
 POINTS: Final = (np.arange(24) + 0.5) / 24  # equally likely values of a time
-HALVINGS: Final = 14
+PRECISION: Final = 1e-3  # of a rate that is looked for, as a share of the saturation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,18 +233,19 @@ def most_requests_per_s(
             quantiles=(quantile,),
         )
 
-    def kept(rate: float) -> bool:
-        done = at(rate)
-        return bool(done.ttft_quantiles_s[0, 0] <= ttft_s and done.tpot_quantiles_s[0, 0] <= tpot_s)
+    def broken(load: float) -> float:
+        """How far the worse promise is broken; negative where both are kept."""
+        done = at(load * top)
+        ratio = max(done.ttft_quantiles_s[0, 0] / ttft_s, done.tpot_quantiles_s[0, 0] / tpot_s)
+        return float(np.log(ratio))
 
     top = at(1e-6).saturation_requests_per_s
-    if not kept(1e-4 * top):
+    if broken(PRECISION) > 0:
         return 0.0
-    low, high = 1e-4, 1.0
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        low, high = (middle, high) if kept(middle * top) else (low, middle)
-    return low * top
+    if broken(1 - PRECISION) < 0:
+        return (1 - PRECISION) * top
+    edge = float(brentq(broken, PRECISION, 1 - PRECISION, xtol=PRECISION / 2))
+    return (edge - PRECISION / 2) * top  # on the side where they are kept
 
 
 def _paces(

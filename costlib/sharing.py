@@ -21,7 +21,7 @@ __all__ = ["saturation_requests_per_s", "stationary"]
 Arrays = NDArray[np.float64]
 
 LEAST_SCV = 0.5  # two phases cannot vary less
-START_ANSWERS, NEGLIGIBLE = 48, 1e-10  # states that are tried first; mass that may be cut off
+LEAST_ANSWERS, NEGLIGIBLE = 32, 1e-10  # states that are tried first; mass that may be cut off
 HALVINGS = 60  # of the logarithmic reduction, each squares what is left
 
 
@@ -134,7 +134,7 @@ def stationary(
     if arriving >= whole.saturation():
         nothing = np.zeros(whole.most + 1)
         return nothing, nothing, np.float64(np.inf), np.float64(np.inf)
-    most = START_ANSWERS
+    most = whole.guess(float(arriving))
     while True:
         part = whole.cut(min(most, whole.most))
         if part.most == whole.most or arriving < part.saturation():
@@ -178,6 +178,13 @@ class _Chain:
         """The same with fewer answers at most."""
         reading, step, slowed = (table[: most + 1] for table in self.tables)
         return _Chain(reading, step, slowed, self.answer, self.scv)
+
+    def guess(self, arriving: float) -> int:
+        """A number of answers that is hardly ever exceeded: some times what the mean flow holds."""
+        reading = arriving * self.tables[0]
+        enough = self.leave_quiet * np.maximum(1 - reading, 0.0) > arriving
+        settled = int(np.argmax(enough)) if enough.any() else self.most
+        return LEAST_ANSWERS + 3 * settled
 
     def _rates(self) -> None:
         reading, step, slowed = self.tables
@@ -223,17 +230,21 @@ class _Chain:
         unit = np.eye(2 * size)
         within -= arriving * unit
         inverse = np.linalg.inv(-within)
-        up, down = arriving * inverse, inverse @ below
+        # A level is left downwards into the first phase only: the other columns are nothing.
+        up, down = arriving * inverse, inverse @ below[:, :size]
         first_passage, reach = down.copy(), up.copy()
         for _ in range(HALVINGS):
-            both = up @ down + down @ up
+            both = down @ up[:size]
+            both[:, :size] += up @ down
             inverse = np.linalg.inv(unit - both)
-            up, down = inverse @ (up @ up), inverse @ (down @ down)
+            up, down = inverse @ (up @ up), inverse @ (down @ down[:size])
             first_passage += reach @ down
             reach = reach @ up
             if reach.max() < 1e-14:
                 break
-        ratio = arriving * np.linalg.inv(-within - arriving * first_passage)
+        within[:, :size] += arriving * first_passage
+        ratio = arriving * np.linalg.inv(-within)
+        within[:, :size] -= arriving * first_passage
         quiet = self._local(self.leave_quiet) - arriving * np.eye(size)
         balance = np.block(
             [

@@ -14,9 +14,10 @@ from costlib.charts.controls import Control
 __all__ = ["sliders"]
 
 WIDTH_PIXELS = 660
+STYLE = {"description_width": "14em"}
 
 
-def sliders(controls: Sequence[Control], draw: Callable[..., Any]) -> ipywidgets.VBox:
+def sliders(controls: Sequence[Control], draw: Callable[..., Any], **texts: str) -> ipywidgets.VBox:
     """Widgets for the controls, and under them the chart that `draw` makes of their values.
 
     Parameters
@@ -26,6 +27,9 @@ def sliders(controls: Sequence[Control], draw: Callable[..., Any]) -> ipywidgets
     draw
         A function of the controls' parameters that returns an Altair chart. The message of a
         ValueError that it raises is shown in the chart's place.
+    texts
+        Arguments of `draw` that the reader types, such as the path of a file, each with what
+        its field is called; empty at first.
 
     Returns
     -------
@@ -33,19 +37,21 @@ def sliders(controls: Sequence[Control], draw: Callable[..., Any]) -> ipywidgets
     """
     inputs = {control.parameter: _input(control) for control in controls}
     scales = {control.parameter: control.scale for control in controls}
+    typed = {name: _field(words) for name, words in texts.items()}
     drawing = ipywidgets.HTML()
 
     def redraw(_: object = None) -> None:
         values = {name: float(widget.value) * scales[name] for name, widget in inputs.items()}
+        words = {name: widget.value.strip() for name, widget in typed.items()}
         try:
-            drawing.value = _svg(draw(**values))
+            drawing.value = _svg(draw(**words, **values))
         except ValueError as why:
             drawing.value = f"<p>{escape(str(why))}</p>"
 
-    for widget in inputs.values():
+    for widget in (*typed.values(), *inputs.values()):
         widget.observe(redraw, names="value")
     redraw()
-    return ipywidgets.VBox([*inputs.values(), drawing])
+    return ipywidgets.VBox([*typed.values(), *inputs.values(), drawing])
 
 
 def _svg(chart: Any) -> str:
@@ -55,9 +61,14 @@ def _svg(chart: Any) -> str:
     return svg.replace("<svg ", '<svg style="overflow: visible" ', 1)
 
 
+def _field(words: str) -> ipywidgets.Widget:
+    return ipywidgets.Text(
+        description=words, continuous_update=False, style=STYLE, layout={"width": "40em"}
+    )
+
+
 def _input(control: Control) -> ipywidgets.Widget:
-    style = {"description_width": "14em"}
-    layout = ipywidgets.Layout(width="40em")
+    style, layout = STYLE, {"width": "40em"}
     description = f"{control.label} ({control.unit})" if control.unit else control.label
     if control.options:
         return ipywidgets.Dropdown(

@@ -25,14 +25,15 @@ FLOORS = [
     (
         "paging compaction _erlang "
         "kv work roofline experts links drafts latency batching energy serving pricing reuse tiers "
-        "shrinking quantizing recurrence recall sessions queueing staffing clipping bulk sharing routing demand tco depreciation "
-        "facility training",
+        "shrinking quantizing recurrence recall sessions queueing staffing clipping bulk sharing "
+        "routing demand tco depreciation facility training",
         "scipy",
     ),
     (
         "lengths "
         "tables catalog calibration deploy effort serve validate frontier mixtures study "
-        "architectures variants layouts machines reloading claims workloads requestlog profile replica response replays simulate",
+        "architectures variants layouts machines reloading claims workloads requestlog profile "
+        "replica response replays simulate",
         "pandas pydantic yaml tqdm",
     ),
     (

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import vl_convert
 from numpy.testing import assert_allclose
+from scipy import special
 
 from costlib import (
     booktools,
@@ -22,15 +23,19 @@ from costlib import (
     kv,
     machines,
     mixtures,
+    response,
     serve,
     serving,
     shrinking,
+    staffing,
     units,
     validate,
     work,
+    workloads,
 )
-from costlib.charts import validation
+from costlib.charts import sizing, validation
 from costlib.charts.speculative import CONTEXTS_K
+from costlib.replica import replica
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 NUMBER = r"-?(?:[\d.]+(?:e[+-]?\d+)?|Infinity)"
@@ -479,13 +484,130 @@ def compare_prompt(spec):
     return n_points
 
 
+def compare_sizing(spec):
+    """The curve, the replicas, their load and both prices; how many points it compared."""
+    names = ("chat", "code", "long-context", "reasoning")
+    assert tuple(inputs(spec)["workload"]["bind"]["labels"]) == names
+    committed = next(p for p in spec["params"] if p["name"] == "knots")["expr"]
+    knots_s = np.array(json.loads(committed.removesuffix("[workload]")))
+    loads = -np.expm1(-sizing.KNOTS)
+    tops, answers = [], []
+    for row, name in enumerate(names):
+        table = workloads.length_table(name)
+        means = {field: table[field].mean() for field in ("input_tokens", "output_tokens")}
+        on = replica("Llama-3.1-70B", "H100", n_accelerators=4, **means)
+        top = response.under_load(on, 1e-6, **table).saturation_requests_per_s
+        few = [0, 4, 8]  # of the knots, as the library computes them
+        found = response.under_load(on, loads[few] * top, quantiles=(0.95,), **table)
+        assert_allclose(knots_s[row][few], found.ttft_quantiles_s[:, 0], rtol=1e-5)
+        tops.append(top)
+        answers.append(means["output_tokens"])
+    n_points = 0
+    for setting in settings(spec, n_random=80):
+        row = int(setting["workload"])
+        peak = setting["requests_per_s"] * setting["peak_times"]
+        promise = setting["promised_ttft_s"]
+        most = 0.0
+        if promise >= knots_s[row][0]:
+            most = np.interp(np.log(promise), np.log(knots_s[row]), sizing.KNOTS)
+            most = -np.expm1(-most)
+        needed = peak / (tops[row] * most) if most else 0.0
+        told = told_by(
+            spec, setting, "my_replicas + '|' + my_load + '|' + my_usd + '|' + floor_usd"
+        )
+        mine, load, paid, floor = (float(value) for value in told.split("|"))
+        if abs(needed - round(needed)) > 1e-4 or not most:
+            assert mine == (max(np.ceil(needed), 1) if most else 0), setting
+        rent = {"rent_usd_per_h": setting["rent_usd_per_h"]}
+        if mine:
+            assert_allclose(load, peak / (tops[row] * mine), rtol=1e-5)
+        assert_allclose(
+            [paid, floor],
+            [
+                serving.usd_per_mtok(
+                    tokens_per_s=setting["requests_per_s"] * answers[row] if mine else 0,
+                    n_accelerators=4 * mine,
+                    **rent,
+                ),
+                serving.usd_per_mtok(
+                    tokens_per_s=tops[row] * answers[row], n_accelerators=4, **rent
+                ),
+            ],
+            rtol=1e-5,
+            err_msg=str(setting),
+        )
+        rule, words, curve, *own = plotted(spec, setting, "datum.replicas", "datum.seconds")
+        assert_allclose(rule[0, 1], promise)
+        assert len(words) == 1
+        held = peak / (tops[row] * curve[:, 0])
+        wanted = np.exp(np.interp(-np.log1p(-held), sizing.KNOTS, np.log(knots_s[row])))
+        assert_allclose(curve[:, 1], wanted, rtol=1e-4, err_msg=str(setting))
+        assert (held <= sizing.TOP_LOAD + 1e-6).all()
+        for layer in own:
+            assert len(layer) == bool(mine)
+        n_points += len(curve)
+    return n_points
+
+
+def compare_queue(spec):
+    """Both curves, the reader's point, the limit and what is left; how many points it compared."""
+    bound = inputs(spec)
+    pools = [float(words) for words in bound["pool"]["bind"]["labels"]]
+    error = queue_live.interpolation_error(pools)
+    assert error < 0.005
+    n_points = 0
+    for setting in settings(spec):
+        n = pools[int(setting["pool"])]
+        share, law = setting["clipped_fraction"] / 100, (setting["mean_tokens"], setting["sigma"])
+        limit = law[0] * np.exp(law[1] * -special.ndtri(share) - law[1] ** 2 / 2)
+        place = np.log(limit / law[0]) / law[1] + law[1] / 2
+        powers = [
+            law[0] ** k * np.exp(k * (k - 1) / 2 * law[1] ** 2) * special.ndtr(place - k * law[1])
+            + (limit**k * special.ndtr(-place) if share else 0)
+            for k in (1, 2)
+        ]
+        cases = {
+            "plain": (law[0], np.expm1(law[1] ** 2)),
+            "cut": (powers[0], powers[1] / powers[0] ** 2 - 1),
+        }
+
+        def wanted(load, mean, scv, n=n, whole=law[0]):
+            rate = load * n / (whole * 0.03)
+            return staffing.pool_wait_s(
+                n, requests_per_s=rate, service_s=mean * 0.03, service_scv=max(scv, 0)
+            )
+
+        told = told_by(spec, setting, "plain_wait + '|' + my_wait + '|' + limit + '|' + left")
+        found = [float(value.replace("Infinity", "inf")) for value in told.split("|")]
+        here = [wanted(setting["load"] / 100, *case) for case in cases.values()]
+        close = {"rtol": 1.01 * error, "atol": 2e-3 * law[0] * 0.03, "err_msg": str(setting)}
+        assert_allclose(found[:2], here, **close)
+        assert_allclose(found[2:], [limit, powers[0] / law[0]], rtol=1e-8)
+        if n == 1:  # Erlang C of one server is its load: nothing is interpolated
+            assert_allclose(found[:2], here, rtol=1e-6)
+        curves = plotted(spec, setting, "datum.load", "datum.wait")
+        for curve, case in zip(curves[2:4], cases.values(), strict=True):
+            assert_allclose(curve[:, 0], np.arange(5, 5 + len(curve)))
+            assert len(curve) == 95
+            assert_allclose(curve[:, 1], wanted(curve[:, 0] / 100, *case), **close)
+            n_points += len(curve)
+        kept = plotted(spec, setting, "datum.most", "datum.load")[4:6]
+        for layer, curve in zip(kept, curves[2:4], strict=True):
+            under = curve[curve[:, 1] <= setting["promise"], 0]
+            assert len(layer) == bool(len(under))
+            assert not len(under) or layer[0][0] == under.max()
+    return n_points
+
+
 # A chapter with sliders registers here, chart by chart in the order of its page.
 COMPARISONS = {
     "long_context_cliff": [compare_cliff],
     "moe": [compare_mixture],
     "parallelism": [compare_group],
     "prefix_and_tiers": [compare_prompt],
+    "queueing": [compare_queue],
     "roofline": [compare_frontier],
+    "serving_at_load": [compare_sizing],
     "shrinking_the_cache": [compare_cache],
     "speculative": [compare_drafts],
     "validation": [compare_within],

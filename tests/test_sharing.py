@@ -95,7 +95,7 @@ def test_the_states_that_are_tried_first_are_enough_or_grow():
     }
     rate = 60.0
     quiet, busy, *_ = sharing.stationary(rate, **tables)
-    assert quiet.size > sharing.START_ANSWERS
+    assert quiet.size > sharing.LEAST_ANSWERS
     whole = sharing._Chain(*list(tables.values())[:3], 100.0, 1).solved(rate)
     assert_allclose((quiet + busy) @ n[: quiet.size], (whole[0] + whole[1]) @ n, rtol=1e-7)
 

@@ -5,6 +5,7 @@ import re
 
 import altair as alt
 import ipywidgets
+import pandas as pd
 import pytest
 
 from costlib import catalog, serving, units, widgets
@@ -192,3 +193,23 @@ def test_a_mistake_of_the_code_is_not_hidden():
 
     with pytest.raises(KeyError, match="oops"):
         widgets.sliders([Control(**SLIDER)], draw)
+
+
+def test_a_typed_argument_reaches_the_drawing_and_its_error_is_shown():
+    seen = []
+
+    def draw(*, log, a):
+        seen.append((log, a))
+        if log == "bad":
+            raise ValueError("bad: not found <here>")
+        return alt.Chart(pd.DataFrame({"x": [a]})).mark_point().encode(x="x:Q")
+
+    control = Control(parameter="a", label="A", unit="", value=1, low=0, high=2)
+    box = widgets.sliders([control], draw, log="Path")
+    field = box.children[0]
+    assert (field.description, field.value) == ("Path", "")
+    field.value = " bad "
+    assert seen == [("", 1.0), ("bad", 1.0)]
+    assert box.children[-1].value == "<p>bad: not found &lt;here&gt;</p>"
+    field.value = "good"
+    assert "<svg" in box.children[-1].value
