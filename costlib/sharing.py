@@ -4,9 +4,9 @@ Prompts stand in line and are read in chunks; answers decode together. With :mat
 step takes :math:`\tau(n)`, and :math:`\tau(n) + w` while a chunk rides along. So the queue of
 prompts and the crowd of answers slow each other: :math:`(k, n)`, prompts in the system and
 answers, is a Markov chain if arrivals are Poisson, answers have exponential lengths (processor
-sharing hardly asks how lengths are spread) and the time to read a prompt is fitted to its first
-two moments by two phases. Its levels :math:`k \ge 1` repeat, which makes it a quasi-birth-death
-process with :math:`\pi_{k+1} = \pi_k R`.
+sharing hardly asks how lengths are spread) and the time to read a prompt is exponential or, where
+it varies more, has two phases with its first two moments. Its levels :math:`k \ge 1` repeat, which
+makes it a quasi-birth-death process with :math:`\pi_{k+1} = \pi_k R`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ __all__ = ["saturation_requests_per_s", "stationary"]
 
 Arrays = NDArray[np.float64]
 
-LEAST_SCV = 0.5  # two phases cannot vary less
 LEAST_ANSWERS, NEGLIGIBLE = 32, 1e-10  # states that are tried first; mass that may be cut off
 HALVINGS = 60  # of the logarithmic reduction, each squares what is left
 
@@ -46,7 +45,7 @@ def saturation_requests_per_s(
     answer_tokens
         Mean tokens of an answer behind its first. [tokens]
     reading_scv
-        Squared coefficient of variation of the time to read a prompt. [-]
+        Squared coefficient of variation of the time to read a prompt; below 1 taken as 1. [-]
 
     Returns
     -------
@@ -100,7 +99,7 @@ def stationary(
     answer_tokens
         Mean tokens of an answer behind its first. [tokens]
     reading_scv
-        Squared coefficient of variation of the time to read a prompt, at least 0.5. [-]
+        Squared coefficient of variation of the time to read a prompt; below 1 taken as 1. [-]
 
     Returns
     -------
@@ -192,9 +191,9 @@ class _Chain:
         slowed = np.where(answers < self.most, slowed, step)
         self.leave_quiet = answers / step / self.answer
         self.leave_busy = answers / slowed / self.answer
-        # Two phases with the mean and the variation of a prompt (Marie 1980).
-        self.go_on = 0.5 / max(self.scv, LEAST_SCV)
-        self.first = np.where(answers < self.most, 2.0 / reading, 0.0)
+        # One phase, or two with the mean and the variation of a prompt (Marie 1980).
+        self.phases, self.go_on = (2, 0.5 / self.scv) if self.scv > 1 else (1, 0.0)
+        self.first = np.where(answers < self.most, self.phases / reading, 0.0)
         self.second = self.first * self.go_on
 
     def _local(self, leave: Arrays) -> Arrays:
@@ -203,17 +202,13 @@ class _Chain:
 
     def _blocks(self) -> tuple[Arrays, Arrays]:
         """Rates within a level with prompts (arrivals left out) and to the level below."""
-        size = self.most + 1
-        none, local = np.zeros((size, size)), self._local(self.leave_busy)
-        within = np.block(
-            [
-                [local - np.diag(self.first), np.diag(self.go_on * self.first)],
-                [none, local - np.diag(self.second)],
-            ]
-        )
-        done, done_late = (1.0 - self.go_on) * self.first, self.second
-        below = np.block([[np.diag(done[:-1], 1), none], [np.diag(done_late[:-1], 1), none]])
-        return within, below
+        local, done = self._local(self.leave_busy), (1.0 - self.go_on) * self.first
+        within, below = local - np.diag(self.first), np.diag(done[:-1], 1)
+        if self.phases == 1:
+            return within, below
+        none, later = np.zeros_like(local), local - np.diag(self.second)
+        within = np.block([[within, np.diag(self.go_on * self.first)], [none, later]])
+        return within, np.block([[below, none], [np.diag(self.second[:-1], 1), none]])
 
     def saturation(self) -> np.float64:
         """Rate at which prompts are done if they never run out."""
@@ -227,7 +222,7 @@ class _Chain:
         """Stationary probabilities and moments of the prompts."""
         size = self.most + 1
         within, below = self._blocks()
-        unit = np.eye(2 * size)
+        unit = np.eye(self.phases * size)
         within -= arriving * unit
         inverse = np.linalg.inv(-within)
         # A level is left downwards into the first phase only: the other columns are nothing.
@@ -247,17 +242,14 @@ class _Chain:
         within[:, :size] -= arriving * first_passage
         quiet = self._local(self.leave_quiet) - arriving * np.eye(size)
         balance = np.block(
-            [
-                [quiet, np.hstack([arriving * np.eye(size), np.zeros((size, size))])],
-                [below[:, :size], within + ratio @ below],
-            ]
+            [[quiet, arriving * unit[:size]], [below[:, :size], within + ratio @ below]]
         ).T
         levels = np.linalg.inv(unit - ratio)  # sum of all powers of the ratio
         balance[-1] = np.concatenate([np.ones(size), levels.sum(axis=1)])
-        state = np.linalg.solve(balance, np.eye(3 * size)[-1])
+        state = np.linalg.solve(balance, np.eye(balance.shape[0])[-1])
         alone, one = state[:size], state[size:]
         busy = one @ levels
         prompts = busy @ levels
         pairs = 2.0 * (prompts @ levels @ ratio).sum()
-        folded = busy[:size] + busy[size:]
+        folded = busy.reshape(self.phases, size).sum(axis=0)
         return alone, folded, np.float64(prompts.sum()), np.float64(pairs)
