@@ -24,6 +24,7 @@ import pandas as pd
 from costlib import (
     batching,
     catalog,
+    clipping,
     compaction,
     drafts,
     energy,
@@ -34,6 +35,7 @@ from costlib import (
     paging,
     pricing,
     quantizing,
+    queueing,
     recall,
     recurrence,
     reuse,
@@ -41,6 +43,7 @@ from costlib import (
     serving,
     sessions,
     shrinking,
+    staffing,
     tiers,
     units,
     work,
@@ -124,6 +127,9 @@ MODULES: Final[Mapping[str, Any]] = {
     "recurrence": recurrence,
     "tiers": tiers,
     "sessions": sessions,
+    "queueing": queueing,
+    "staffing": staffing,
+    "clipping": clipping,
     "claims": sys.modules[__name__],
 }
 FACTS: Final = ("accelerator", "api_price")
