@@ -20,7 +20,19 @@ from costlib.pricing import request_usd
 from costlib.requestlog import Log
 from costlib.workloads import Requests, spread
 
-__all__ = ["BRANCHES", "Branch", "Profile", "branch", "dispersion", "plain", "profile", "text"]
+__all__ = [
+    "BRANCHES",
+    "THRESHOLDS",
+    "WINDOWS_S",
+    "Branch",
+    "Profile",
+    "branch",
+    "burstiness",
+    "dispersion",
+    "plain",
+    "profile",
+    "text",
+]
 
 THRESHOLDS: Final = (8_000, 32_000, 128_000)
 QUANTILES: Final = (5, 10, 25, 50, 75, 90, 95, 99)
@@ -146,8 +158,7 @@ def profile(log: Log, *, price: catalog.ApiPrice | None = None, seed: int = 0) -
     prompts = asked.input_tokens.astype(np.float64)
     above = {limit: prompts > limit for limit in THRESHOLDS}
     requests_above = {limit: float(longer.mean()) for limit, longer in above.items()}
-    gaps = np.diff(even)
-    windows = _counts(even, 300)
+    bursts = burstiness(even)
     usd = _usd(log, price)
     by_session, by_user = asked.session >= 0, log.user >= 0
     n_sessions, n_users = (int(ids.max(initial=-1)) + 1 for ids in (asked.session, log.user))
@@ -171,14 +182,14 @@ def profile(log: Log, *, price: catalog.ApiPrice | None = None, seed: int = 0) -
         length_correlation=_correlation(prompts, asked.output_tokens),
         tick_s=tick,
         raw_gap_scv=_scv(np.diff(asked.arrival_s)),
-        gap_scv=_scv(gaps),
+        gap_scv=bursts["gap_scv"],
         dispersion={
-            window: dispersion(even, window_s=window) if window > tick else math.nan
+            window: bursts[f"dispersion_{window}s"] if window > tick else math.nan
             for window in WINDOWS_S
         },
-        longest_gap_s=float(gaps.max()),
-        n_holes=int((gaps > HOLE_MEANS * gaps.mean()).sum()),
-        peak_to_mean=float(windows.max() / windows.mean()) if windows.size > 1 else math.nan,
+        longest_gap_s=bursts["longest_gap_s"],
+        n_holes=int((np.diff(even) > HOLE_MEANS * np.diff(even).mean()).sum()),
+        peak_to_mean=bursts["peak_to_mean"],
         drift=_drift(asked),
         cached_fraction=float(asked.cached_tokens.sum() / prompts.sum())
         if log.cached_from
@@ -215,6 +226,21 @@ def branch(above_requests_fraction: Mapping[int, float]) -> Branch:
     if over[32_000] < 0.5:
         return BRANCHES["medium"]
     return BRANCHES["long" if over[128_000] >= LONG_SHARE else "between"]
+
+
+def burstiness(arrival_s: NDArray[np.float64]) -> dict[str, float]:
+    """How arrivals vary: gaps, counts in windows, and the busiest 5 minutes over the mean.
+
+    >>> burstiness(np.arange(0.0, 6000.0, 0.5))["peak_to_mean"]
+    1.0
+    """
+    gaps, five = np.diff(arrival_s), _counts(arrival_s, 300)
+    return {
+        "gap_scv": _scv(gaps),
+        **{f"dispersion_{w}s": dispersion(arrival_s, window_s=w) for w in WINDOWS_S},
+        "peak_to_mean": float(five.max() / five.mean()) if five.size > 1 else math.nan,
+        "longest_gap_s": float(gaps.max()),
+    }
 
 
 def dispersion(arrival_s: NDArray[np.float64], *, window_s: float) -> float:
@@ -439,11 +465,11 @@ def _reuse(found: Profile) -> list[str]:
 def _cost(found: Profile) -> list[str]:
     if not found.price:
         return []
-    told = f"cost       ${found.usd_per_request:.4g} a request at {found.price}"
+    told = f"cost       USD {found.usd_per_request:.4g} a request at {found.price}"
     if found.n_sessions:
-        told += f", ${found.usd_per_session:.4g} a session"
+        told += f", {found.usd_per_session:.4g} a session"
     if found.n_users:
-        told += f", ${found.usd_per_user_month:,.2f} a month for each of {found.n_users:,} users"
+        told += f", {found.usd_per_user_month:,.2f} a month for each of {found.n_users:,} users"
     return [told]
 
 

@@ -276,6 +276,8 @@ SCHEMA: Final[dict[str, dict[str, Callable[[str], Any]]]] = {
     },
     "workloads.csv": {
         **dict.fromkeys(("name", "trace", "words", "source"), _text),
+        "input_mean_tokens": _positive,
+        "output_mean_tokens": _positive,
         "as_of": _date,
     },
     "engines.csv": {

@@ -76,6 +76,8 @@ class Workload:
     name: str
     trace: str
     words: str
+    input_mean_tokens: float  # of all requests, before quantiles were taken
+    output_mean_tokens: float
     source: str
     as_of: str
 

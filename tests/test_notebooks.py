@@ -313,6 +313,14 @@ OTHER = {
         "rent_usd_per_h": 5,
         "smallest_group": 60,
     },
+    "workloads": {
+        "log": "tests/example_log.csv",
+        "price": "gpt-4.1",
+        "requests_per_day": 50_000,
+        "gap_scv": 4,
+        "peak_to_mean": 1.3,
+        "cap_tokens": 512,
+    },
 }
 SENSELESS = {
     "long_context_cliff": [
@@ -382,6 +390,15 @@ SENSELESS = {
         ("example_format", "fp7", r"'fp7'.*\bfp8\b"),
         ("example_gpus", 2.5, r"n_accelerators .*2\.5"),
         ("input_tokens", 0, r"input_tokens .*\b0"),
+    ],
+    "workloads": [
+        ("log", "nowhere.csv", r"nowhere\.csv: not found"),
+        ("log", "README.md", r"README\.md: no column for a time"),
+        ("price", "gpt-4", r"'gpt-4'.*gpt-4\.1"),
+        ("requests_per_day", 100, r"requests_per_day .*-9900"),
+        ("gap_scv", -1, r"gap_scv .*-1"),
+        ("peak_to_mean", 3, r"peak_to_mean .*3"),
+        ("cap_tokens", 300, r"cap_tokens must be one of .*300"),
     ],
 }
 FIRST = next(iter(SENSELESS))

@@ -23,6 +23,7 @@ from costlib import (
     kv,
     machines,
     mixtures,
+    pricing,
     response,
     serve,
     serving,
@@ -33,7 +34,7 @@ from costlib import (
     work,
     workloads,
 )
-from costlib.charts import sizing, validation
+from costlib.charts import queue_live, sizing, validation
 from costlib.charts.speculative import CONTEXTS_K
 from costlib.replica import replica
 
@@ -599,6 +600,62 @@ def compare_queue(spec):
     return n_points
 
 
+def compare_mix(spec):
+    """Every bar of the mix, and what is said of its tokens, bill and long prompts."""
+    caps = [np.inf, 4096, 2048, 1024, 512, 256, 128]
+    prices, names = list(catalog.api_prices().values()), list(workloads.workloads())
+    tables = [workloads.length_table(name) for name in names]
+    limits = (8_000, 32_000, 128_000)
+    assert inputs(spec)["price"]["bind"]["labels"] == [price.name for price in prices]
+    n_points = 0
+    for setting in settings(spec):
+        price, cap = prices[int(setting["price"])], caps[int(setting["cap"])]
+        weights = np.array([setting[f"share_{place}"] for place in range(len(names))])
+        read = price.cached_input_usd_per_mtok
+        bills = [
+            pricing.request_usd(
+                input_tokens=table["input_tokens"],
+                output_tokens=np.minimum(table["output_tokens"], cap),
+                input_usd_per_mtok=price.input_usd_per_mtok,
+                output_usd_per_mtok=price.output_usd_per_mtok,
+                cached_input_usd_per_mtok=price.input_usd_per_mtok if np.isnan(read) else read,
+                hit_fraction=setting["cached"] * table["cached_tokens"] / table["input_tokens"],
+            ).mean()
+            for table in tables
+        ]
+        measures = [
+            np.ones(len(names)),
+            [table["input_tokens"].mean() for table in tables],
+            [np.minimum(table["output_tokens"], cap).mean() for table in tables],
+            bills,
+        ]
+        means = [np.average(each, weights=weights) for each in measures]
+        day = 1000 * setting["requests_per_day"]
+        above = [[(table["input_tokens"] > k).mean() for table in tables] for k in limits]
+        told = told_by(
+            spec,
+            setting,
+            " + '|' + ".join(["day_in", "day_out", "month_usd", "above_0", "above_1", "above_2"]),
+        )
+        assert_allclose(
+            [float(value) for value in told.split("|")],
+            [day * means[1], day * means[2], 30 * day * means[3]]
+            + [np.average(over, weights=weights) for over in above],
+            rtol=1e-9,
+            err_msg=str(setting),
+        )
+        bars, labels = plotted(spec, setting, "datum.measure", "datum.place", "datum.share")
+        assert len(bars) == 4 * len(names)
+        for measure, each in enumerate(measures):
+            parts = 100 * weights * each / (weights @ each)
+            drawn = bars[bars[:, 0] == measure]
+            places = drawn[:, 1].astype(int)
+            assert_allclose(drawn[:, 2], parts[places], rtol=1e-9, atol=1e-9, err_msg=str(setting))
+        assert (labels[:, 2] > 6).all()
+        n_points += len(bars)
+    return n_points
+
+
 # A chapter with sliders registers here, chart by chart in the order of its page.
 COMPARISONS = {
     "long_context_cliff": [compare_cliff],
@@ -611,6 +668,7 @@ COMPARISONS = {
     "shrinking_the_cache": [compare_cache],
     "speculative": [compare_drafts],
     "validation": [compare_within],
+    "workloads": [compare_mix],
 }
 
 LIVE = {path.stem: live_charts(path) for path in NOTEBOOKS}

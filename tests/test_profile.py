@@ -304,7 +304,7 @@ def test_the_text_says_what_the_profile_holds():
         "by block hashes",
         "100.0% of requests have one seen before",
         "more than half of the requests are below 8K (short)",
-        f"${found.usd_per_request:.4g} a request at {PRICE.name}",
+        f"USD {found.usd_per_request:.4g} a request at {PRICE.name}",
     ):
         assert words in told, words
     assert "nan" not in told
