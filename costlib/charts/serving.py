@@ -13,16 +13,20 @@ from costlib.charts.theme import end_labels, hue, reference, titled, usd
 __all__ = ["TIMES", "by_load", "by_promise", "real_hours", "seconds_axis"]
 
 COLOURS: Final = {"chat": "ink", "code": "blue", "long-context": "teal", "reasoning": "brown"}
+SHORT: Final = {
+    "Azure conversation": "Azure chat",
+    "Mooncake conversation": "Mooncake",
+}
 SECONDS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 TIMES: Final = {
-    "sojourn_s": ("whole answer, mean", "ink"),
-    "ttft_p95_s": ("first token, p95", "magenta"),
+    "sojourn_s": ("answer, mean", "ink"),
+    "ttft_p95_s": ("first, p95", "magenta"),
 }
 
 
 def seconds_axis(low: float, high: float, title: str) -> alt.Y:
     """Seconds on a logarithmic axis, with the usual ticks."""
-    y = alt.Y("seconds:Q", title=title, scale=alt.Scale(type="log", domain=[low, high]))
+    y = alt.Y("seconds:Q", title=title, scale=alt.Scale(type="log", domain=[low, high], nice=False))
     return y.axis(values=[tick for tick in SECONDS if low <= tick <= high], format="~g")
 
 
@@ -82,8 +86,9 @@ def real_hours(rows: pd.DataFrame) -> Any:
 
     `rows` has trace, load and ratio.
     """
-    names = list(dict.fromkeys(rows["trace"]))
+    names = [SHORT.get(trace, trace) for trace in dict.fromkeys(rows["trace"])]
     shown = rows.assign(
+        trace=rows["trace"].replace(SHORT),
         percent=(100 * rows["load"]).round(0),
         ratio=rows["ratio"].round(3),
         text=[f"{value:.3g} times" for value in rows["ratio"]],
@@ -98,7 +103,7 @@ def real_hours(rows: pd.DataFrame) -> Any:
     y = alt.Y(
         "ratio:Q",
         title="Mean time, replayed over Poisson",
-        scale=alt.Scale(type="log", domain=[low, high]),
+        scale=alt.Scale(type="log", domain=[low, high], nice=False),
     ).axis(values=[1, 2, 5, 10, 20, 50], format="~g")
     lines = alt.Chart(shown[["percent", "ratio", "trace"]]).encode(x, y, color)
     labels = end_labels(
@@ -109,7 +114,8 @@ def real_hours(rows: pd.DataFrame) -> Any:
     even = reference(1, "as Poisson arrivals")
     return titled(
         even + lines.mark_line() + lines.mark_point(size=60) + labels,
-        title=f"A real hour waits as long as even arrivals, or {at_80.max():.0f} times as long",
+        title=f"A recorded hour takes {at_80.min():.2g} to {at_80.max():.0f} times as long as even "
+        "arrivals at 80 % load",
         subtitle="Mean time from arrival to last token, the same requests replayed in their order "
         "over Poisson arrivals; log axis",
         description="Lines by offered load. At 80 percent: "
@@ -144,19 +150,16 @@ def by_promise(grid: pd.DataFrame, *, subtitle: str) -> Any:
     y = alt.Y(
         "usd:Q",
         title="USD per million output tokens",
-        scale=alt.Scale(type="log", domain=[low, high]),
+        scale=alt.Scale(type="log", domain=[low, high], nice=False),
     ).axis(values=[0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500], format="$~g")
     lines = alt.Chart(shown[["ttft", "usd", "workload"]]).mark_line(clip=True).encode(x, y, color)
-    last = shown.assign(ttft=shown.groupby("workload")["ttft"].transform("max"))
-    labels = end_labels(
-        last.groupby("workload", sort=False).tail(1),
-        x="ttft",
-        y="usd",
-        name="workload",
-        text="text",
-        color=color,
-        low=low,
-        high=high,
+    heads = shown.groupby("workload", sort=False).head(1).copy()
+    last = shown.groupby("workload", sort=False)["text"].last()
+    heads["words"] = [f"{name}: {last[name]} at best" for name in heads["workload"]]
+    labels = (
+        alt.Chart(heads[["ttft", "usd", "workload", "words"]])
+        .mark_text(align="left", baseline="bottom", dx=7, dy=-1, fontWeight=600)
+        .encode(x, y, color, text="words:N")
     )
     starts = shown.groupby("workload", sort=False)["usd"].first()
     ends = shown.groupby("workload", sort=False)["usd"].last()

@@ -223,13 +223,13 @@ def try_size(table: Sizing, controls: Sequence[Control], *, replica: str) -> Any
         tokens_per_s=f"(my_replicas > 0 ? requests_per_s * {answers} : 0)",
         n_accelerators=f"my_replicas * {devices!r}",
     )
-    x, y = _axes(200)
+    x, y = _axes(60)
     curve = (
         alt.Chart(alt.sequence(1, MOST_REPLICAS + 1, 1, as_="replicas"))
         .transform_calculate(load="requests_per_s * peak_times / (top * datum.replicas)")
         .transform_filter(f"datum.load <= {TOP_LOAD!r}")
         .transform_calculate(seconds=read("datum.load"))
-        .mark_line(color=hue("ink"), point=alt.OverlayMarkDef(size=24, color=hue("ink")), clip=True)
+        .mark_line(color=hue("ink"), point=alt.OverlayMarkDef(size=14, color=hue("ink")), clip=True)
         .encode(x, y)
     )
     one = alt.Chart(alt.sequence(0, 1, 1, as_="i"))
@@ -323,7 +323,7 @@ def size_point(table: Sizing, **moved: float) -> Any:
     load = load / (table.saturation_requests_per_s[row] * replicas)
     fits = load <= TOP_LOAD
     seconds = _read(-np.log1p(-load[fits]), table.ttft_p95_s[row])
-    x, y = _axes(200)
+    x, y = _axes(60)
     curve = (
         alt.Chart(pd.DataFrame({"replicas": replicas[fits], "seconds": seconds.round(4)}))
         .mark_line(color=hue("ink"), clip=True)
