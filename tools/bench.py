@@ -21,11 +21,22 @@ from typing import Any
 
 import numpy as np
 
-from costlib import deploy, queueing, serve, serving, units
+from costlib import (
+    deploy,
+    queueing,
+    replica,
+    response,
+    serve,
+    serving,
+    simulate,
+    units,
+    workloads,
+)
 from inputs import ROOT
 
 PREDICTIONS = 1_000_000
 CUSTOMERS = 10_000_000
+REQUESTS = 200_000
 CHUNKS, CHUNK = 512, 8192  # a chunk fits the cache of one core; larger calls wait for memory
 MODEL = {"n_params": 70e9, "n_layers": 80, "n_kv_heads": 8, "cached_dim": 256}
 CARD = {"memory_bytes": 80e9, "reserved_bytes": 6e9}
@@ -81,6 +92,25 @@ def formulas() -> None:
     }
     best = min(timed(functools.partial(queueing.lindley_s, **waiting)) for _ in range(3))
     line("queueing.lindley_s", CUSTOMERS / best / 1e6, "million customers/s")
+    for name in workloads.workloads():
+        requests, machine = at_70_percent(name)
+        best = min(timed(functools.partial(simulate.served, requests, machine)) for _ in range(3))
+        line(f"simulate.served, {name} at 70 % load", REQUESTS / best / 1e3, "thousand requests/s")
+
+
+def at_70_percent(name: str) -> tuple[workloads.Requests, replica.Replica]:
+    """Poisson arrivals of a workload at a replica, and the replica."""
+    lengths: dict[str, Any] = workloads.length_table(name)
+    machine = replica.replica(
+        "Llama-3.1-70B",
+        "H100",
+        n_accelerators=8,
+        input_tokens=float(np.mean(lengths["input_tokens"])),
+        output_tokens=float(np.mean(lengths["output_tokens"])),
+    )
+    top = response.under_load(machine, 1e-6, **lengths).saturation_requests_per_s
+    arrivals = workloads.poisson_s(REQUESTS, requests_per_s=0.7 * top, seed=2026)
+    return workloads.drawn(name, arrivals, seed=2026), machine
 
 
 def book(copy: Path) -> None:
