@@ -163,10 +163,10 @@ def opened(lab, chromium, path):
         wait_until_at_rest(page)
         page.evaluate(RUN_ALL)
         page.wait_for_function("window.ran")
-        box = page.locator(".jp-OutputArea .widget-vbox")
-        box.locator(".widget-html svg").wait_for()
+        boxes = page.locator(".jp-OutputArea .widget-vbox")
+        boxes.last.locator(".widget-html svg").wait_for()
         wait_until_at_rest(page)
-        yield SimpleNamespace(page=page, box=box, foreign=foreign)
+        yield SimpleNamespace(page=page, boxes=boxes, box=boxes.first, foreign=foreign)
         browser.close()
 
 
@@ -263,13 +263,14 @@ def test_every_other_widget_follows_the_reader_too(path, lab, chromium):
             '.jp-OutputArea :is([data-mime-type*="stderr"], [data-mime-type*="error"])'
         )
         assert errors.count() == 0, errors.all_inner_texts()
-        for control in found.box.locator(".widget-slider, .widget-dropdown").all():
-            for there in (True, False):  # and back, so that each is tried from the start
-                before = found.page.evaluate(MARKS, found.box.element_handle())
-                move(found.page, control, there=there)
-                found.page.wait_for_function(
-                    f"([box, before]) => ![before, ''].includes(({MARKS})(box))",
-                    arg=[found.box.element_handle(), before],
-                    timeout=REST_MS,
-                )
+        for box in found.boxes.all():
+            for control in box.locator(".widget-slider, .widget-dropdown").all():
+                for there in (True, False):  # and back, so that each is tried from the start
+                    before = found.page.evaluate(MARKS, box.element_handle())
+                    move(found.page, control, there=there)
+                    found.page.wait_for_function(
+                        f"([box, before]) => ![before, ''].includes(({MARKS})(box))",
+                        arg=[box.element_handle(), before],
+                        timeout=REST_MS,
+                    )
         assert found.foreign == []
