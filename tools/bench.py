@@ -35,6 +35,16 @@ from costlib import (
 from inputs import ROOT
 
 PREDICTIONS = 1_000_000
+ROWS = 1_000_000
+READ = """
+import re, sys, time
+from costlib import requestlog
+start = time.perf_counter()
+requestlog.read(sys.argv[1])
+spent = time.perf_counter() - start
+peak = re.search(r"VmHWM:\\s*(\\d+) kB", open("/proc/self/status").read())  # Linux
+print(spent, int(peak[1]) * 1024 / 1e6)
+"""
 CUSTOMERS = 10_000_000
 REQUESTS = 200_000
 CHUNKS, CHUNK = 512, 8192  # a chunk fits the cache of one core; larger calls wait for memory
@@ -111,6 +121,29 @@ def at_70_percent(name: str) -> tuple[workloads.Requests, replica.Replica]:
     top = response.under_load(machine, 1e-6, **lengths).saturation_requests_per_s
     arrivals = workloads.poisson_s(REQUESTS, requests_per_s=0.7 * top, seed=2026)
     return workloads.drawn(name, arrivals, seed=2026), machine
+
+
+def logs(folder: Path) -> None:
+    """Rows per second and peak memory of a reader of logs, each in a process of its own."""
+    lengths: dict[str, Any] = workloads.length_table("chat")
+    draw = np.random.default_rng(2026)
+    columns = [np.arange(ROWS) / 5, *(draw.choice(v, ROWS) for v in lengths.values())]
+    rows = list(zip(*(column.tolist() for column in columns), np.arange(ROWS) // 7, strict=True))
+    names = ("timestamp", "input_tokens", "output_tokens", "cached_tokens", "session")
+    texts = {
+        "csv": [",".join(names), *(",".join(map(str, row)) for row in rows)],
+        "jsonl": [json.dumps(dict(zip(names, map(float, row), strict=True))) for row in rows],
+    }
+    print("logs, one core")
+    for kind, told in texts.items():
+        path = folder / f"log.{kind}"
+        path.write_text("\n".join(told), "utf-8")
+        command = [sys.executable, "-c", READ, str(path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        seconds, mb = map(float, done.stdout.split())
+        line(f"requestlog.read, {ROWS:,} rows of {kind}", ROWS / seconds / 1e3, "thousand rows/s")
+        line("peak memory, libraries included", mb, "MB")
+        path.unlink()
 
 
 def book(copy: Path) -> None:
@@ -202,6 +235,7 @@ def main() -> None:
     """Print every measure."""
     formulas()
     with tempfile.TemporaryDirectory() as folder:
+        logs(Path(folder))
         copy = Path(folder) / "book"
         shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(*LEFT_OUT))
         book(copy)

@@ -53,7 +53,7 @@ def length_summary(field: str, own: np.ndarray[Any, Any] | None = None) -> pd.Da
             "workload": name,
             "mean": values.mean(),
             "scv": values.var() / values.mean() ** 2,
-            **{f"p{q}": np.percentile(values, q) for q in (5, 25, 50, 75, 95, 99)},
+            **{f"p{q}": np.percentile(values, q).round() for q in (5, 25, 50, 75, 95, 99)},
             **{f"above_{k // 1000}k": (values > k).mean() for k in THRESHOLDS},
             **{f"tokens_{k // 1000}k": values[values > k].sum() / values.sum() for k in THRESHOLDS},
             "top": np.sort(values)[-max(1, values.size // 100) :].sum() / values.sum(),
@@ -235,7 +235,7 @@ def mix_controls(
             unit="",
             value=float(cached),
             options=(0.0, 1.0),
-            words=("read anew every turn", "found in the vendor’s cache as recorded"),
+            words=("read anew every turn", "cached as recorded"),
         ),
     )
 
@@ -324,6 +324,7 @@ def try_mix(facts: pd.DataFrame, caps: Sequence[float], controls: Sequence[Contr
             domain=list(facts["workload"]),
             range=[hue(COLOURS[name]) for name in facts["workload"]],
         ),
+        legend=alt.Legend(columns=3),  # more do not fit a phone
     )
     x = alt.X("left:Q", title="Share of the whole (%)", scale=alt.Scale(domain=[0, 100])).axis(
         values=[0, 20, 40, 60, 80, 100]
@@ -332,7 +333,7 @@ def try_mix(facts: pd.DataFrame, caps: Sequence[float], controls: Sequence[Contr
         x, alt.X2("right"), y, color
     )
     told = (
-        bars.transform_filter("datum.share > (width < 400 ? 12 : 6)")
+        bars.transform_filter("datum.share > (width < 400 ? 15 : 6)")
         .transform_calculate(
             middle="(datum.left + datum.right) / 2", text="format(datum.share, '.0f') + ' %'"
         )
