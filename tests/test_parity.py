@@ -588,15 +588,16 @@ def compare_queue(spec):
             assert_allclose(found[:2], here, rtol=1e-6)
         curves = plotted(spec, setting, "datum.load", "datum.wait")
         for curve, case in zip(curves[2:4], cases.values(), strict=True):
-            assert_allclose(curve[:, 0], np.arange(5, 5 + len(curve)))
-            assert len(curve) == 95
+            exact = wanted(np.arange(5, 100) / 100, *case)
+            drawn = (exact > 1.02e-2) & (exact < 980)  # a point at the edge may fall either way
+            assert set(np.arange(5, 100)[drawn]) <= set(curve[:, 0])
             assert_allclose(curve[:, 1], wanted(curve[:, 0] / 100, *case), **close)
             n_points += len(curve)
         kept = plotted(spec, setting, "datum.most", "datum.load")[4:6]
-        for layer, curve in zip(kept, curves[2:4], strict=True):
-            under = curve[curve[:, 1] <= setting["promise"], 0]
-            assert len(layer) == bool(len(under))
-            assert not len(under) or layer[0][0] == under.max()
+        for layer, case in zip(kept, cases.values(), strict=True):
+            exact = wanted(np.arange(5, 100) / 100, *case)
+            low, high = ((exact <= setting["promise"] * (1 + e)).sum() for e in (-error, error))
+            assert (layer[0][0] if len(layer) else 4) - 4 in range(low, high + 1)
     return n_points
 
 
@@ -644,7 +645,7 @@ def compare_mix(spec):
             rtol=1e-9,
             err_msg=str(setting),
         )
-        bars, labels = plotted(spec, setting, "datum.measure", "datum.place", "datum.share")
+        bars, labels, _ = plotted(spec, setting, "datum.measure", "datum.place", "datum.share")
         assert len(bars) == 4 * len(names)
         for measure, each in enumerate(measures):
             parts = 100 * weights * each / (weights @ each)

@@ -160,8 +160,11 @@ def try_load(controls: Sequence[Control], *, output_token_s: float) -> Any:
     cut = curve.transform_calculate(
         wait=wait("(datum.load / 100 * left)", "cut_s", "cut_scv")
     ).transform_filter("isFinite(datum.wait)")
-    plain_line = plain.mark_line(color=hue("ink"), strokeWidth=2, clip=True).encode(x, y)
-    cut_line = cut.mark_line(color=hue("you"), strokeWidth=3, clip=True).encode(x, y)
+    seen = f"datum.wait >= {WAIT_S[0]} && datum.wait <= {WAIT_S[1]}"
+    plain_line, cut_line = (
+        line.transform_filter(seen).mark_line(color=hue(token), strokeWidth=width).encode(x, y)
+        for line, token, width in ((plain, "ink", 2), (cut, "you", 3))
+    )
     kept_words = [  # top left no line comes
         line.transform_filter("datum.wait <= promise")
         .transform_aggregate(most="max(load)")
@@ -176,19 +179,17 @@ def try_load(controls: Sequence[Control], *, output_token_s: float) -> Any:
     promised = alt.Chart(alt.sequence(0, 1, 1, as_="i")).transform_calculate(
         wait="promise", load="1", text="'promised'"
     )
-    rule = promised.mark_rule(
-        strokeDash=[2, 3], strokeWidth=1.25, color=hue("muted"), clip=True
-    ).encode(y=y)
+    rule = promised.mark_rule(strokeDash=[2, 3], strokeWidth=1.25, color=hue("muted")).encode(y=y)
     rule_words = promised.mark_text(
-        align="left", baseline="bottom", dx=4, dy=-3, color=hue("muted"), clip=True
+        align="left", baseline="bottom", dx=4, dy=-3, color=hue("muted")
     ).encode(x, y, text="text:N")
     here = (
         alt.Chart(alt.sequence(0, 1, 1, as_="i"))
         .transform_calculate(load="load", wait="my_wait", text="'You: ' + " + _seconds("my_wait"))
-        .transform_filter("isFinite(datum.wait)")
+        .transform_filter(seen)
     )
     dot = here.mark_point(
-        size=150, color=hue("you"), stroke=hue("page"), strokeWidth=2.5, opacity=1, clip=True
+        size=150, color=hue("you"), stroke=hue("page"), strokeWidth=2.5, opacity=1
     ).encode(x, y)
     late = "(width < 400 ? load > 66 : load > 82)"
     words = here.mark_text(
@@ -198,7 +199,6 @@ def try_load(controls: Sequence[Control], *, output_token_s: float) -> Any:
         color=hue("you"),
         fontWeight=700,
         fontSize=14,
-        clip=True,
     ).encode(x, y, text="text:N")
     spoken = (
         "servers + (servers == 1 ? ' server' : ' servers') + ', ' + load + ' % busy with ' + "

@@ -16,17 +16,19 @@ from costlib.charts.theme import end_labels, hue, reference, titled
 __all__ = [
     "batching_lines",
     "batching_ways",
+    "busy_fraction",
     "clipped_laws",
     "clipped_tables",
     "replay_lines",
+    "short",
     "staffing_lines",
     "tail_lines",
 ]
 
 LINES: Final = ("ink", "blue", "teal", "magenta", "brown")
-TRACE: Final = {
-    "Azure conversation": "teal",
-    "Mooncake conversation": "ochre",
+TRACE: Final = {  # short names
+    "Azure chat": "teal",
+    "Mooncake": "ochre",
     "Claude Code": "blue",
     "Azure code": "magenta",
 }
@@ -51,7 +53,7 @@ def clipped_laws(
             clipped_mean_tokens=mean,
             clipped_scv=clipping.clipped_scv(limit_tokens=limit, **law),
         )
-        row = {"name": f"lognormal, sigma {sigma:g}", "lost_fraction": 1 - float(mean)}
+        row = {"name": f"sigma {sigma:g}", "lost_fraction": 1 - float(mean)}
         rows.append(row | _at(loads, np.asarray(ratio)))
     return pd.DataFrame(rows)
 
@@ -106,6 +108,13 @@ def batching_ways(
     return pd.concat(frames, ignore_index=True)
 
 
+def short(traces: Any) -> Any:
+    """Names of traces that fit a column or the end of a line."""
+    return traces.str.replace("Azure conversation", "Azure chat").str.replace(
+        "Mooncake conversation", "Mooncake"
+    )
+
+
 # --- still charts ----------------------------------------------------------------------------
 
 
@@ -133,7 +142,9 @@ def tail_lines(sigmas: Sequence[float], *, service_s: float, load: float, subtit
         alt.Chart(rows[["load", "wait", "name"]])
         .mark_line(clip=True)
         .encode(
-            alt.X("load:Q", title="Server busy (%)").scale(domain=[0, 100]),
+            alt.X("load:Q", title="Server busy (%)")
+            .scale(domain=[0, 100])
+            .axis(values=[0, 20, 40, 60, 80, 100]),
             alt.Y(
                 "wait:Q",
                 title="Mean wait (s, logarithmic)",
@@ -157,7 +168,7 @@ def tail_lines(sigmas: Sequence[float], *, service_s: float, load: float, subtit
     }
     first, last = here[sigmas[0]], here[sigmas[-1]]
     return titled(
-        lines + labels + reference(100 * load, f"{load:.0%} busy".replace("%", " %"), axis="x"),
+        lines + labels + reference(100 * load, f"{100 * load:.0f} %", axis="x"),
         title=f"The same tokens, spread more: {first:.0f} s of wait become {last:.0f}",
         subtitle=subtitle,
         description=f"Line chart of the mean wait against the load. At {100 * load:.0f} percent: "
@@ -169,6 +180,7 @@ def tail_lines(sigmas: Sequence[float], *, service_s: float, load: float, subtit
 def replay_lines(rows: pd.DataFrame, *, subtitle: str) -> Any:
     """Wait of a replay over that of the formula, by trace and load; `times` in `rows`."""
     shown = rows.assign(
+        trace=short(rows["trace"]),
         load=100 * rows["load"],
         times=[float(f"{value:.4g}") for value in rows["times"]],
         text=[f"{value:.2g} ×" for value in rows["times"]],
@@ -179,7 +191,11 @@ def replay_lines(rows: pd.DataFrame, *, subtitle: str) -> Any:
         scale=alt.Scale(domain=list(TRACE), range=[hue(token) for token in TRACE.values()]),
         legend=None,
     )
-    x = alt.X("load:Q", title="Servers busy (%)").scale(domain=[25, 100], nice=False)
+    x = (
+        alt.X("load:Q", title="Servers busy (%)")
+        .scale(domain=[0, 100])
+        .axis(values=[0, 20, 40, 60, 80, 100])
+    )
     y = alt.Y(
         "times:Q",
         title="Wait of the replay over the formula’s (logarithmic)",
@@ -190,7 +206,7 @@ def replay_lines(rows: pd.DataFrame, *, subtitle: str) -> Any:
         shown, x="load", y="times", name="trace", text="text", color=color, low=low, high=high
     )
     code = shown.loc[shown["trace"] == "Azure code", "times"].max()
-    chats = shown[shown["trace"].str.endswith("conversation") & (shown["load"] < 81)]["times"]
+    chats = shown[shown["trace"].isin(["Azure chat", "Mooncake"]) & (shown["load"] < 81)]["times"]
     off = (1 - 1 / chats).abs().max()
     return titled(
         base.mark_line(strokeWidth=1.5).encode(x, y, color)
@@ -255,11 +271,17 @@ def batching_lines(rows: pd.DataFrame, *, subtitle: str) -> Any:
         low=low,
         high=high,
     )
-    broken = shown[~to_the_end].sort_values("rate").groupby("way").tail(1)
-    ends = (
-        alt.Chart(broken[["rate", "sojourn_s", "way"]])
-        .mark_text(align="right", dx=-6, dy=-4, fontWeight=600)
-        .encode(x="rate:Q", y="sojourn_s:Q", text="way:N", color=color)
+    broken = shown[~to_the_end].sort_values("rate").groupby("way")
+    high_up = broken.head(1).query(f"sojourn_s > {3 * low}")  # apart from the others at first
+    stopped = broken.tail(1).query("way not in @high_up.way").sort_values("rate")
+    ends = alt.layer(
+        *(
+            alt.Chart(part[["rate", "sojourn_s", "way"]])
+            .mark_text(align="left" if dx > 0 else "right", dx=dx, dy=-6, fontWeight=600)
+            .encode(x="rate:Q", y="sojourn_s:Q", text="way:N", color=color)
+            for part, dx in ((high_up, 16), (stopped.iloc[:-1], -6), (stopped.iloc[-1:], 6))
+            if len(part)
+        )
     )
     top = finite.groupby("way")["rate"].max()
     wide = finite.pivot_table(index="rate", columns="way", values="sojourn_s")
@@ -282,14 +304,14 @@ def staffing_lines(
     peaks: Sequence[float], *, waiting_fraction: float, mean_load: float, subtitle: str
 ) -> Any:
     """Share of the servers that work, in the mean, against the load; a line per peak over mean."""
-    loads = np.unique(np.round(np.geomspace(1, 3000, 60), 1))
+    loads = np.unique(np.round(np.geomspace(5, 3000, 60), 1))
     rows = pd.concat(
         [
             pd.DataFrame(
                 {
                     "load": loads,
                     "busy": np.round(100 * busy_fraction(loads, peak, waiting_fraction), 2),
-                    "name": f"peak {peak:g} × mean",
+                    "name": f"peak {peak:g} ×",
                 }
             )
             for peak in peaks
@@ -310,8 +332,8 @@ def staffing_lines(
             alt.X(
                 "load:Q",
                 title="Mean work, in servers that it would fill (logarithmic)",
-                scale=alt.Scale(type="log", domain=[1, 3000], nice=False),
-            ).axis(values=[1, 10, 100, 1000], format=",~g"),
+                scale=alt.Scale(type="log", domain=[5, 3000], nice=False),
+            ).axis(values=[5, 10, 30, 100, 300, 1000, 3000], format=",~g"),
             alt.Y("busy:Q", title="Servers busy in the mean (%)").scale(domain=[0, 100]),
             color,
         )
