@@ -340,6 +340,22 @@ def try_mix(facts: pd.DataFrame, caps: Sequence[float], controls: Sequence[Contr
         .mark_text(color=hue("page"), fontWeight=600)
         .encode(alt.X("middle:Q"), y, text="text:N")
     )
+    whole_words = [
+        "requests_per_day + 'K'",
+        _tokens_words("day_in"),
+        _tokens_words("day_out"),
+        "format(month_usd, '$,.0f')",
+    ]
+    totals = (
+        alt.Chart(alt.sequence(0, 4, 1, as_="measure"))
+        .transform_calculate(
+            what=f"{list(MEASURES)!r}[datum.measure]",
+            end="100",
+            text=f"[{', '.join(whole_words)}][datum.measure]",
+        )
+        .mark_text(align="right", dy=-24, fontWeight=600)
+        .encode(alt.X("end:Q"), y, text="text:N")
+    )
     above = [mean([repr(float(one)) for one in facts[f"above_{limit}"]]) for limit in THRESHOLDS]
     spoken = (
         "requests_per_day + 'K requests a day read ' + "
@@ -351,7 +367,7 @@ def try_mix(facts: pd.DataFrame, caps: Sequence[float], controls: Sequence[Contr
     )
     start = mixed_day(facts, **initial(controls))
     return titled(
-        alt.layer(drawn, told).add_params(
+        alt.layer(drawn, told, totals).add_params(
             *params(controls),
             *(alt.param(f"mean_{place}", expr=mean_of) for place, mean_of in enumerate(means)),
             *(alt.param(f"above_{place}", expr=one) for place, one in enumerate(above)),
@@ -361,14 +377,14 @@ def try_mix(facts: pd.DataFrame, caps: Sequence[float], controls: Sequence[Contr
             alt.param("readout", expr=spoken),
         ),
         title="Your mix: who asks, who fills the context, who pays?",
-        subtitle="Share of each kind of use in the requests, the tokens and the bill",
+        subtitle="Share of each kind of use in a day’s requests and tokens, and in a month’s bill",
         description="Interactive stacked bars of a mix of workloads. With the chapter's numbers "
         f"{start['day_in'] / 1e6:,.0f} million tokens in and {start['day_out'] / 1e6:,.0f} million "
         f"out a day, {usd(start['month_usd'])} a month.",
         note="Recomputed in your browser: means of the tables, the library’s own bill of a "
         f"request, {DAYS} days a month. A cap is applied to every answer; a share of the answers "
         "is cut by it.",
-        height=260,
+        height=290,
     )
 
 
