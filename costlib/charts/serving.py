@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import altair as alt
@@ -13,6 +14,12 @@ from costlib.charts.theme import end_labels, hue, reference, titled, usd
 __all__ = ["TIMES", "by_load", "by_promise", "real_hours", "seconds_axis"]
 
 COLOURS: Final = {"chat": "ink", "code": "blue", "long-context": "teal", "reasoning": "brown"}
+BESIDE: Final[Mapping[str, tuple[Any, int, int]]] = {  # where a name crosses no line
+    "chat": ("left", 8, 0),
+    "code": ("right", 0, 14),
+    "long-context": ("right", -2, -16),
+    "reasoning": ("left", 8, 0),
+}
 SHORT: Final = {
     "Azure conversation": "Azure chat",
     "Mooncake conversation": "Mooncake",
@@ -28,6 +35,11 @@ def seconds_axis(low: float, high: float, title: str) -> alt.Y:
     """Seconds on a logarithmic axis, with the usual ticks."""
     y = alt.Y("seconds:Q", title=title, scale=alt.Scale(type="log", domain=[low, high], nice=False))
     return y.axis(values=[tick for tick in SECONDS if low <= tick <= high], format="~g")
+
+
+def _load_axis(field: str) -> alt.X:
+    x = alt.X(field, title="Offered load (% of saturation)").scale(domain=[0, 100])
+    return x.axis(values=[0, 20, 40, 60, 80, 100])
 
 
 def by_load(lines: pd.DataFrame, dots: pd.DataFrame, *, name: str, subtitle: str) -> Any:
@@ -58,7 +70,7 @@ def by_load(lines: pd.DataFrame, dots: pd.DataFrame, *, name: str, subtitle: str
         ),
         legend=None,
     )
-    x = alt.X("load:Q", title="Offered load (% of saturation)").scale(domain=[0, 100])
+    x = _load_axis("load:Q")
     y = seconds_axis(low, high, "Seconds")
     curve = alt.Chart(drawn[["load", "seconds", "name"]]).mark_line().encode(x, y, color)
     marks = alt.Chart(points).mark_point(size=70).encode(x, y, color)
@@ -99,7 +111,7 @@ def real_hours(rows: pd.DataFrame) -> Any:
         legend=None,
     )
     low, high = 0.7, 1.3 * float(shown["ratio"].max())
-    x = alt.X("percent:Q", title="Offered load (% of saturation)").scale(domain=[0, 100])
+    x = _load_axis("percent:Q")
     y = alt.Y(
         "ratio:Q",
         title="Mean time, replayed over Poisson",
@@ -153,18 +165,19 @@ def by_promise(grid: pd.DataFrame, *, subtitle: str) -> Any:
         scale=alt.Scale(type="log", domain=[low, high], nice=False),
     ).axis(values=[0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500], format="$~g")
     lines = alt.Chart(shown[["ttft", "usd", "workload"]]).mark_line(clip=True).encode(x, y, color)
-    heads = shown.groupby("workload", sort=False).head(1).copy()
-    last = shown.groupby("workload", sort=False)["text"].last()
-    heads["words"] = [f"{name}: {last[name]} at best" for name in heads["workload"]]
-    labels = (
-        alt.Chart(heads[["ttft", "usd", "workload", "words"]])
-        .mark_text(align="left", baseline="bottom", dx=7, dy=-1, fontWeight=600)
+    tails = shown.groupby("workload", sort=False).tail(1).copy()
+    tails["words"] = tails["workload"] + " " + tails["text"]
+    labels = [
+        alt.Chart(tails.loc[tails["workload"] == name, ["ttft", "usd", "workload", "words"]])
+        .mark_text(align=align, dx=dx, dy=dy, fontWeight=600)
         .encode(x, y, color, text="words:N")
-    )
+        for name, (align, dx, dy) in BESIDE.items()
+        if name in names
+    ]
     starts = shown.groupby("workload", sort=False)["usd"].first()
     ends = shown.groupby("workload", sort=False)["usd"].last()
     return titled(
-        lines + labels,
+        alt.layer(lines, *labels),
         title="A tight promise is paid with idle machines: the price falls as the promise loosens",
         subtitle=subtitle,
         description="Falling lines of the price by the promised time to first token, both axes "

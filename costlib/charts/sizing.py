@@ -234,13 +234,15 @@ def try_size(table: Sizing, controls: Sequence[Control], *, replica: str) -> Any
     )
     one = alt.Chart(alt.sequence(0, 1, 1, as_="i"))
     promise = one.transform_calculate(
-        seconds="promised_ttft_s", replicas="1", text="'promised: ' + promised_ttft_s + ' s'"
+        seconds="promised_ttft_s",
+        replicas=f"{MOST_REPLICAS}",
+        text="'promised: ' + promised_ttft_s + ' s'",
     )
     rule = promise.mark_rule(
         strokeDash=[2, 3], strokeWidth=1.25, color=hue("muted"), clip=True
     ).encode(y=y)
     words = promise.mark_text(
-        align="left", baseline="bottom", dx=4, dy=-3, color=hue("muted"), clip=True
+        align="right", baseline="bottom", dx=-4, dy=-3, color=hue("muted"), clip=True
     ).encode(x, y, text="text:N")
     mine = one.transform_filter("my_replicas > 0").transform_calculate(
         replicas="my_replicas",
