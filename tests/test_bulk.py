@@ -135,6 +135,14 @@ def test_a_full_batch_is_waited_for():
     assert_allclose(found, 15 / 2 / np.array([0.05, 0.5]), rtol=1e-4)
 
 
+def test_a_tail_that_no_table_of_states_could_hold_is_in_it():
+    load = 0.99999  # a hundred thousand wait
+    wanted = queueing.wait_s(requests_per_s=load, service_s=1)
+    assert_allclose(bulk.wait_s(load, durations_s=[[1.0]]), wanted, rtol=1e-6)
+    pairs = bulk.wait_s(2 * load, durations_s=[[0.6], [1.0]])
+    assert_allclose(pairs * (1 - load), wanted * (1 - load) / 2, rtol=1e-3)
+
+
 def test_limits():
     durations = [[1.0], [1.5]]
     waits = bulk.wait_s([0, 2 / 1.5, 9], durations_s=durations)
