@@ -295,12 +295,12 @@ def load_point(controls: Sequence[Control], *, output_token_s: float, **moved: f
     pools = _pools(controls)
     case = _case(pools, moved)
     here = waits(**case, output_token_s=output_token_s)
-    percent = np.arange(LOAD[0], LOAD[1] + 1)
-    lines = waits(**{**case, "load": percent / 100}, output_token_s=output_token_s)
+    grid = np.arange(LOAD[0], LOAD[1] + 1)
+    lines = waits(**{**case, "load": grid / 100}, output_token_s=output_token_s)
     x, y = _axes()
     layers = [
         alt.Chart(
-            pd.DataFrame({"load": percent, "wait": lines[name]})
+            pd.DataFrame({"load": grid, "wait": lines[name]})
             .query("0 < wait < inf")
             .assign(wait=lambda frame: frame["wait"].round(6).clip(lower=WAIT_S[0] / 100))
         )
