@@ -61,10 +61,6 @@ def _number(cell: str) -> float:
     return value
 
 
-def _signed(cell: str) -> float:
-    return -_number(cell[1:]) if cell.startswith("-") else _number(cell)
-
-
 def _positive(cell: str) -> float:
     if (value := _number(cell)) == 0:
         raise ValueError("a number above 0")
@@ -262,18 +258,6 @@ SCHEMA: Final[dict[str, dict[str, Callable[[str], Any]]]] = {
         "source": _text,
         "as_of": _date,
     },
-    "trace_arrivals.csv": {
-        "trace": _text,
-        "setup": _text,
-        "quantity": _text,
-        "at_s": _number,
-        "value": _number,
-        "unit": _or("", _text),
-        "command": _text,
-        "sha256": _text,
-        "source": _text,
-        "as_of": _date,
-    },
     "workloads.csv": {
         **dict.fromkeys(("name", "trace", "words", "source"), _text),
         "input_mean_tokens": _positive,
@@ -399,8 +383,9 @@ SCHEMA: Final[dict[str, dict[str, Callable[[str], Any]]]] = {
     "trace_results.csv": {
         **dict.fromkeys(("trace", "setup"), _text),
         "load": _or(math.nan, _positive),
+        "at_s": _or(math.nan, _number),
         "quantity": _text,
-        "value": _signed,
+        "value": _number,
         "unit": _or("", _text),
         **dict.fromkeys(("command", "sha256", "source"), _text),
         "as_of": _date,

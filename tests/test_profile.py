@@ -1,7 +1,6 @@
 """Profiles: every number against a log whose answer is known, and the tree's four ways."""
 
 import dataclasses
-import importlib.util
 import json
 import math
 from pathlib import Path
@@ -10,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from costlib import catalog, profile, requestlog, tables, workloads
+import trace_arrivals
+from costlib import catalog, profile, requestlog, workloads
 from costlib.pricing import request_usd
 from costlib.workloads import Requests
 
@@ -310,14 +310,7 @@ def test_the_text_says_what_the_profile_holds():
     assert "nan" not in told
 
 
-# --- what data/trace_arrivals.csv says ---------------------------------------------------------
-
-
-def script():
-    spec = importlib.util.spec_from_file_location("arrivals", ROOT / "tools/trace_arrivals.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+# --- what data/trace_results.csv says of arrivals ----------------------------------------------
 
 
 # counted before [azure2023traces, mooncake2025traces]: requests, rate, dispersion at 60 and 300 s,
@@ -332,9 +325,9 @@ COUNTED = {
 def recorded(trace, quantity, at_s=0, setup=None):
     (found,) = {
         row["value"]
-        for row in tables.rows("trace_arrivals.csv")
+        for row in catalog.trace_results("arrivals").to_dict("records")
         if (row["trace"], row["quantity"], row["at_s"]) == (trace, quantity, at_s)
-        and setup in (None, row["setup"])
+        and (setup is None or row["setup"].endswith(setup))
     }
     return found
 
@@ -359,7 +352,7 @@ def test_mooncakes_ticks_are_three_seconds_and_no_bursts():
 
 def test_the_script_counts_every_minute_and_says_what_the_profile_says():
     made = log(workloads.poisson_s(2_000, requests_per_s=2, seed=1))
-    rows = list(script().summary(made))
+    rows = list(trace_arrivals.summary(made))
     minutes = [row for row in rows if row[1] == "requests in a minute"]
     assert [row[2] for row in minutes] == [60.0 * k for k in range(len(minutes))]
     assert sum(row[3] for row in minutes) == (made.requests.arrival_s < 60 * len(minutes)).sum()
@@ -368,10 +361,10 @@ def test_the_script_counts_every_minute_and_says_what_the_profile_says():
 
 
 @pytest.mark.parametrize("content", [None, "TIMESTAMP\n"])
-def test_the_script_refuses_other_files_and_none(tmp_path, monkeypatch, capsys, content):
+def test_the_script_refuses_other_files_and_none(tmp_path, monkeypatch, content):
     if content:
         (tmp_path / "azure2023_conv.csv").write_text(content, "utf-8")
     monkeypatch.setattr("sys.argv", ["trace_arrivals.py", str(tmp_path)])
-    assert script().main() == 2
-    told = "not the file that this was written for" if content else "not found"
-    assert told in capsys.readouterr().err
+    told = "not the file that the table was made of" if content else "not found"
+    with pytest.raises(SystemExit, match=told):
+        trace_arrivals.main()

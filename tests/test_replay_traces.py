@@ -1,33 +1,16 @@
 """The replay of recorded requests, on requests of which the waits are known."""
 
-import importlib.util
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
+import replay_traces as replay
 from costlib import catalog, staffing
 
-TOOLS = Path(__file__).resolve().parents[1] / "tools"
 
-
-@pytest.fixture(scope="module")
-def replay():
-    sys.path.insert(0, str(TOOLS))
-    try:
-        spec = importlib.util.spec_from_file_location("replayed", TOOLS / "replay_traces.py")
-        module = importlib.util.module_from_spec(spec)
-        sys.modules[spec.name] = module  # dataclasses look their module up
-        spec.loader.exec_module(module)
-        yield module
-    finally:
-        sys.path.remove(str(TOOLS))
-        sys.modules.pop("replayed", None)
-
-
-def trace(replay, n=100_000, rate=8.0, period_s=0.0):
+def trace(n=100_000, rate=8.0, period_s=0.0):
     draw = np.random.default_rng(3)
     arrival = np.cumsum(draw.exponential(1 / rate, n))
     if period_s:
@@ -44,33 +27,33 @@ def found(rows):
     return {quantity.removeprefix("mean wait, "): value for _, quantity, value in rows}
 
 
-def test_poisson_arrivals_wait_as_pollaczek_and_khinchine_say(replay):
-    one = found(replay.one_queue([trace(replay)], 0.7))
+def test_poisson_arrivals_wait_as_pollaczek_and_khinchine_say():
+    one = found(replay.one_queue([trace()], 0.7))
     assert_allclose(one["replayed"], one["Pollaczek-Khinchine"], rtol=0.1)
     assert_allclose(one["lengths shuffled"], one["Pollaczek-Khinchine"], rtol=0.1)
     assert_allclose(one["Kingman"], one["Pollaczek-Khinchine"], rtol=0.05)
-    split = found(replay.dealt_out([trace(replay)], 0.7, "random"))
+    split = found(replay.dealt_out([trace()], 0.7, "random"))
     assert_allclose(split["replayed"], split["Pollaczek-Khinchine"], rtol=0.1)
 
 
-def test_turns_wait_less_than_chance_and_one_line_least(replay):
-    here = [trace(replay)]
+def test_turns_wait_less_than_chance_and_one_line_least():
+    here = [trace()]
     ways = {how: found(replay.dealt_out(here, 0.8, how)) for how in ("random", "round robin")}
     shared = found(replay.shared_queue(here, 0.8))
     assert shared["replayed"] < ways["round robin"]["replayed"] < ways["random"]["replayed"]
     assert_allclose(shared["replayed"], shared["Allen-Cunneen"], rtol=0.15)
 
 
-def test_a_shared_line_is_that_of_the_formula(replay):
-    waits = replay.shared_waits(trace(replay, rate=2.1), 3)
+def test_a_shared_line_is_that_of_the_formula():
+    waits = replay.shared_waits(trace(rate=2.1), 3)
     wanted = staffing.pool_wait_s(3, requests_per_s=2.1, service_s=1)
     assert_allclose(waits.mean(), wanted, rtol=0.1)
-    alone = trace(replay, rate=0.6)
+    alone = trace(rate=0.6)
     one = replay.waits(alone, np.zeros(alone.arrival_s.size, int))
     assert_allclose(replay.shared_waits(alone, 1), one, atol=1e-6)
 
 
-def test_a_day_that_repeats_starts_with_what_the_last_one_left(replay):
+def test_a_day_that_repeats_starts_with_what_the_last_one_left():
     day = replay.Trace(
         arrival_s=np.array([1.0, 9.0]),
         service_s=np.array([1.0, 4.0]),
@@ -81,13 +64,13 @@ def test_a_day_that_repeats_starts_with_what_the_last_one_left(replay):
         assert waits.tolist() == [2.0, 0.0]  # 9 + 4 ends 2 s after 11
 
 
-def test_another_file_is_refused(replay, tmp_path, monkeypatch, capsys):
-    for file, *_ in replay.TRACES.values():
-        (tmp_path / file).write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n", "utf-8")
+def test_another_file_is_refused(tmp_path, monkeypatch):
+    for one in replay.traces.RECORDINGS:
+        (tmp_path / one.file).write_text("TIMESTAMP,ContextTokens,GeneratedTokens\n", "utf-8")
     monkeypatch.setattr(sys, "argv", ["replay_traces.py", str(tmp_path)])
-    monkeypatch.setattr(replay, "merge", lambda _: pytest.fail("nothing may be written"))
-    assert replay.main() == 2
-    assert "not the file that the table was made of" in capsys.readouterr().err
+    monkeypatch.setattr(replay.traces, "write", lambda *_: pytest.fail("nothing may be written"))
+    with pytest.raises(SystemExit, match="not the file that the table was made of"):
+        replay.main()
 
 
 # --- what the table says ---------------------------------------------------------------------

@@ -2,10 +2,8 @@
 
     python tools/replay_traces.py FOLDER [--only SETUP ...]
 
-reads the files of tools/replay_batching.py and claude_code_kvtester.csv (kv-cache-tester,
-Apache-2.0; an extract, one row per request) from the folder and writes rows of
-data/trace_results.csv; set-ups that were not run again keep theirs. Files with other checksums
-are refused. No file is part of this project.
+reads the recordings of tools/traces.py from the folder and writes their rows of
+data/trace_results.csv; set-ups that were not run again keep theirs.
 
 A request holds a server for its input at 8,000 tokens/s and its output at 30 ms a token, alone:
 the M/G/1 of the text books. In one queue a trace is stretched in time to a load. With several
@@ -17,9 +15,7 @@ their input, what an earlier request of the session had is cached and costs noth
 from __future__ import annotations
 
 import argparse
-import hashlib
 import heapq
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,8 +26,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm.auto import tqdm
 
-from costlib import queueing, requestlog, staffing, workloads
-from replay_batching import SEED, TICK_S, TRACES, merge
+import traces
+from costlib import queueing, staffing
+from traces import SEED
 
 COMMAND: Final = "python tools/replay_traces.py FOLDER"
 READ_TOKENS_PER_S, OUTPUT_TOKEN_S = 8_000, 0.030
@@ -40,14 +37,6 @@ SPLITS = 8  # ways to deal requests out by chance
 DAYS = 4  # ways to lay sessions over a day
 DAY_S = 86_400.0
 BLOCK_TOKENS = 64
-AGENTS: Final = {
-    "Claude Code": (
-        "claude_code_kvtester.csv",
-        "87b61329d8dc496ddc8554169cecbc3e59015a760ed7737d2b06004b6868f1fb",
-        "kvcachetester2026",
-        "2026-11-20",
-    )
-}
 
 Floats = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -207,11 +196,9 @@ SETUPS: Final[dict[str, Callable[[list[Trace], float], Iterator[Row]]]] = {
 # --- files -----------------------------------------------------------------------------------
 
 
-def recorded(name: str, path: Path) -> list[Trace]:
+def recorded(one: traces.Recording, path: Path) -> list[Trace]:
     """An hour of a service, with its clock."""
-    requests = requestlog.read(path).requests
-    if name.startswith("Mooncake"):  # stamps are ticks, not moments
-        requests = workloads.spread(requests, tick_s=TICK_S, seed=SEED)
+    requests = traces.clocked(one, path)
     service = requests.input_tokens / READ_TOKENS_PER_S + requests.output_tokens * OUTPUT_TOKEN_S
     return [Trace(arrival_s=requests.arrival_s, service_s=service, session=requests.session)]
 
@@ -245,37 +232,20 @@ def main() -> int:
     asked.add_argument("folder", type=Path)
     asked.add_argument("--only", nargs="+", choices=SETUPS, default=list(SETUPS))
     given = asked.parse_args()
-    rows: list[tuple[object, ...]] = []
-    for name, (file, wanted, source, as_of) in (TRACES | AGENTS).items():
-        path = given.folder / file
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        if digest != wanted:
-            print(f"{path}: not the file that the table was made of", file=sys.stderr)
-            return 2
-        traces = laid_over_a_day(path) if name in AGENTS else recorded(name, path)
+    for one, path in traces.recordings(given.folder, sessions=True):
+        found = laid_over_a_day(path) if one.sessions else recorded(one, path)
         runs = [
             (setup, load)
             for setup in given.only
             for load in LOADS
-            if name in AGENTS or setup != "session affinity"
+            if one.sessions or setup != "session affinity"
         ]
-        for setup, load in tqdm(runs, desc=name):
-            rows += [
-                (
-                    name,
-                    f"one at a time, {setup}",
-                    f"{at:.4g}",
-                    quantity,
-                    f"{value:.5g}",
-                    "s",
-                    COMMAND,
-                    digest,
-                    source,
-                    as_of,
-                )
-                for at, quantity, value in SETUPS[setup](traces, load)
-            ]
-    merge(list(dict.fromkeys(rows)))  # with few servers two loads may be one
+        rows = [  # with few servers two loads may be one
+            (f"one at a time, {setup}", f"{at:.4g}", "", quantity, f"{value:.5g}", "s")
+            for setup, load in tqdm(runs, desc=one.name)
+            for at, quantity, value in SETUPS[setup](found, load)
+        ]
+        traces.write(one, COMMAND, rows)
     return 0
 
 

@@ -2,55 +2,25 @@
 
     python tools/trace_arrivals.py FOLDER
 
-reads azure2023_conv.csv, azure2023_code.csv and mooncake_conversation.jsonl from the folder and
-writes data/trace_arrivals.csv, with what `costlib profile` finds. The files are not part of this
-project: Azure LLM inference traces 2023 (Microsoft, CC BY 4.0) and Mooncake (Apache-2.0). Files
-with other checksums are refused.
+reads the recordings that have a clock (see tools/traces.py) from the folder and writes their rows
+of data/trace_results.csv, with what `costlib profile` finds.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import hashlib
 import math
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+import traces
 from costlib import requestlog
 from costlib.profile import profile
 
-ROOT = Path(__file__).resolve().parents[1]
-TABLE = ROOT / "data" / "trace_arrivals.csv"
 COMMAND = "python tools/trace_arrivals.py FOLDER"
-COLUMNS = ["trace", "setup", "quantity", "at_s", "value", "unit", "command", "sha256"]
-COLUMNS += ["source", "as_of"]
 MINUTE_S = 60
-
-# name: (file, its checksum, key of the bibliography, when it was read)
-TRACES = {
-    "Azure conversation": (
-        "azure2023_conv.csv",
-        "2f1e5b666d4e3055fdbba98598ce2ec307767b9064e03e2fa46676dbcc7d0bf8",
-        "azure2023traces",
-        "2023-11",
-    ),
-    "Azure code": (
-        "azure2023_code.csv",
-        "54e9a6d2a4bd06ba1e060304b900abbc74cbea53de96506e60fe5bb4f2277fb6",
-        "azure2023traces",
-        "2023-11",
-    ),
-    "Mooncake conversation": (
-        "mooncake_conversation.jsonl",
-        "b8cbb061a85206d729d91cdc2981f43c9e0d99209dce588d3af5f7934408b9df",
-        "mooncake2025traces",
-        "2026-11-20",
-    ),
-}
 
 Row = tuple[str, str, float, float, str]
 
@@ -82,27 +52,17 @@ def summary(log: requestlog.Log) -> Iterator[Row]:
 
 
 def main() -> int:
-    """Write the table; a file with another checksum ends in one line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    """Check the files, profile them, write their rows."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
-    written = []
-    for trace, (name, known, source, as_of) in TRACES.items():
-        path = folder / name
-        if not path.is_file():
-            print(f"{path}: not found", file=sys.stderr)
-            return 2
-        if hashlib.sha256(path.read_bytes()).hexdigest() != known:
-            print(f"{path}: not the file that this was written for", file=sys.stderr)
-            return 2
-        for setup, quantity, at_s, value, unit in summary(requestlog.read(path)):
-            row = [trace, setup, quantity, at_s, f"{value:.6g}", unit]
-            written.append([*row, COMMAND, known, source, as_of])
-    with TABLE.open("w", encoding="utf-8", newline="") as file:
-        csv.writer(file, lineterminator="\n").writerows([COLUMNS, *written])
-    print(f"{len(written)} rows in {TABLE.relative_to(ROOT)}")
+    for one, path in traces.recordings(parser.parse_args().folder):
+        rows = [
+            (f"arrivals, {setup}", "", f"{at_s:g}", quantity, f"{value:.6g}", unit)
+            for setup, quantity, at_s, value, unit in summary(requestlog.read(path))
+        ]
+        traces.write(one, COMMAND, rows)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    raise SystemExit(main())

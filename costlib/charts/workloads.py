@@ -114,7 +114,7 @@ def lengths(rows: pd.DataFrame, *, title: str, subtitle: str, of: str) -> Any:
 def by_minute(rows: pd.DataFrame, names: Mapping[str, str], *, title: str, subtitle: str) -> Any:
     """Requests in each minute over the trace's mean, a line per trace.
 
-    `rows` are those of `trace_arrivals.csv`; `names` gives the workload of a trace.
+    `rows` are those of `trace_results.csv` on arrivals; `names` gives the workload of a trace.
     """
     counts = rows[rows["quantity"] == "requests in a minute"]
     shown = pd.DataFrame(
