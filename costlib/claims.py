@@ -78,6 +78,7 @@ COLUMNS: Final = (
     "source",
     "as_of",
 )
+SIDES: Final = {">": "above", "<": "below"}  # of a claim that gives a direction
 VERDICTS: Final = ("reproduces", "reproduces if", "contradicted", "fails", "not checkable")
 
 # unit in which a source prints: base units that it stands for
@@ -212,13 +213,17 @@ def _valued(value: Any) -> Any:
 def rounds_to(value: float, printed: str) -> bool:
     """Whether a value, rounded to the digits that a source prints, is what it prints.
 
-    A word is never met.
+    A claim that gives a direction and no number is written as a bound: ">1" is met by what lies
+    above. A word is never met.
 
     >>> rounds_to(19.8413, "19.84"), rounds_to(59.0, "58"), rounds_to(2473, "2.5e3")
     (True, False, True)
-    >>> rounds_to(0.098, "negligible")
-    False
+    >>> rounds_to(2.5, ">1"), rounds_to(0.098, "negligible")
+    (True, False)
     """
+    if printed[:1] in SIDES and _is_number(printed[1:]):
+        side, bound = SIDES[printed[0]], float(printed[1:])
+        return value > bound if side == "above" else value < bound
     if not _is_number(printed):
         return False
     number = Decimal(printed)
@@ -330,6 +335,8 @@ def compare(ids: Collection[str] | None = None, *, topic: str | None = None) -> 
 
 
 def _plain(printed: str) -> str:
+    if printed[:1] in SIDES:
+        return f"{SIDES[printed[0]]} {printed[1:]}"
     return f"{Decimal(printed):,f}" if _is_number(printed) else printed or "—"
 
 

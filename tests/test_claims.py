@@ -62,7 +62,7 @@ def test_the_value_that_the_source_prints_is_not_among_its_inputs(row):
     try:
         printed = float(row["printed"])
     except ValueError:
-        return  # a word
+        return  # a word, or a direction
     values = {value for _, value in leaves(json.loads(row["inputs"]))}
     values -= {1}  # a byte per value or one user is no copy of a result
     assert not values & {printed, printed * claims.UNITS[row["unit"]]}
@@ -119,6 +119,7 @@ def test_an_unknown_claim_or_topic_is_refused_by_name(asked):
         (np.nan, "", "—"),
         (0.0983, "negligible", "0.0983"),
         (1_421_400.0, "no end", "1,421,400"),
+        (2.347, ">1", "2.35"),
     ],
 )
 def test_ours_shows_one_digit_more_than_the_source(value, printed, shown):
@@ -140,6 +141,11 @@ def test_ours_shows_one_digit_more_than_the_source(value, printed, shown):
         (np.inf, "1", False),
         (np.nan, "1", False),
         (1.0, "much", False),
+        (1.01, ">1", True),
+        (1.0, ">1", False),
+        (0.99, "<1", True),
+        (np.nan, "<1", False),
+        (2.0, ">much", False),
     ],
 )
 def test_a_value_meets_what_is_printed_to_its_last_digit(value, printed, met):
