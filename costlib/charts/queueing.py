@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from costlib import bulk, clipping, queueing, staffing
-from costlib.charts.theme import end_labels, hue, reference, titled
+from costlib.charts.theme import WORKLOAD, end_labels, hue, reference, titled
 
 __all__ = [
     "batching_lines",
@@ -27,10 +27,10 @@ __all__ = [
 
 LINES: Final = ("ink", "blue", "teal", "magenta", "brown")
 TRACE: Final = {  # short names
-    "Azure chat": "teal",
-    "Mooncake": "ochre",
-    "Claude Code": "blue",
-    "Azure code": "magenta",
+    "Azure chat": WORKLOAD["chat"],
+    "Mooncake": WORKLOAD["long-context"],
+    "Claude Code": WORKLOAD["agents"],
+    "Azure code": WORKLOAD["code"],
 }
 
 

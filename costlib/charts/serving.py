@@ -9,20 +9,20 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from costlib.charts.theme import end_labels, hue, reference, titled, usd
+from costlib.charts.theme import WORKLOAD, end_labels, hue, reference, titled, usd
 
 __all__ = ["TIMES", "by_load", "by_promise", "real_hours", "seconds_axis"]
 
-COLOURS: Final = {"chat": "ink", "code": "blue", "long-context": "teal", "reasoning": "brown"}
 BESIDE: Final[Mapping[str, tuple[Any, int, int]]] = {  # where a name crosses no line
     "chat": ("left", 8, 0),
     "code": ("right", 0, 14),
     "long-context": ("right", -2, -16),
     "reasoning": ("left", 8, 0),
 }
-SHORT: Final = {
-    "Azure conversation": "Azure chat",
-    "Mooncake conversation": "Mooncake",
+SHORT: Final = {  # trace: its name on a chart, and whose colour it has
+    "Azure conversation": ("Azure chat", "chat"),
+    "Azure code": ("Azure code", "code"),
+    "Mooncake conversation": ("Mooncake", "long-context"),
 }
 SECONDS: Final = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 TIMES: Final = {
@@ -98,16 +98,16 @@ def real_hours(rows: pd.DataFrame) -> Any:
 
     `rows` has trace, load and ratio.
     """
-    names = [SHORT.get(trace, trace) for trace in dict.fromkeys(rows["trace"])]
+    names, uses = zip(*(SHORT[trace] for trace in dict.fromkeys(rows["trace"])), strict=True)
     shown = rows.assign(
-        trace=rows["trace"].replace(SHORT),
+        trace=[SHORT[trace][0] for trace in rows["trace"]],
         percent=(100 * rows["load"]).round(0),
         ratio=rows["ratio"].round(3),
         text=[f"{value:.3g} times" for value in rows["ratio"]],
     )
     color = alt.Color(
         "trace:N",
-        scale=alt.Scale(domain=names, range=[hue(t) for t in ("ink", "blue", "teal")]),
+        scale=alt.Scale(domain=list(names), range=[hue(WORKLOAD[use]) for use in uses]),
         legend=None,
     )
     low, high = 0.7, 1.3 * float(shown["ratio"].max())
@@ -150,7 +150,7 @@ def by_promise(grid: pd.DataFrame, *, subtitle: str) -> Any:
     )
     color = alt.Color(
         "workload:N",
-        scale=alt.Scale(domain=names, range=[hue(COLOURS[name]) for name in names]),
+        scale=alt.Scale(domain=names, range=[hue(WORKLOAD[name]) for name in names]),
         legend=None,
     )
     low, high = 0.7 * shown["usd"].min(), 1.4 * shown["usd"].max()

@@ -20,6 +20,7 @@ __all__ = [
     "BOUND",
     "TOKENS",
     "VERDICT",
+    "WORKLOAD",
     "band",
     "cast",
     "colours",
@@ -70,6 +71,14 @@ BOUND: Final[Mapping[str, str]] = {
     "compute": "brown",
     "link": "violet",
     "queue": "magenta",
+}
+
+WORKLOAD: Final[Mapping[str, str]] = {
+    "chat": "blue",
+    "code": "teal",
+    "long-context": "green",
+    "agents": "violet",
+    "reasoning": "ochre",
 }
 
 # word of the ledger: (colour, shape in CSS, Vega shape); the word is always printed beside it

@@ -11,14 +11,13 @@ import pandas as pd
 
 from costlib import catalog, clipping
 from costlib.charts.controls import Control, initial, params
-from costlib.charts.theme import hue, reference, titled, usd
+from costlib.charts.theme import WORKLOAD, hue, reference, titled, usd
 from costlib.charts.vega import expression
 from costlib.pricing import request_usd
 from costlib.profile import THRESHOLDS
 from costlib.workloads import length_table, workloads
 
 __all__ = [
-    "COLOURS",
     "by_minute",
     "length_summary",
     "lengths",
@@ -29,13 +28,6 @@ __all__ = [
     "try_mix",
 ]
 
-COLOURS: Final[Mapping[str, str]] = {
-    "chat": "blue",
-    "code": "teal",
-    "long-context": "green",
-    "agents": "violet",
-    "reasoning": "ochre",
-}
 YOURS: Final = "yours"
 DAYS: Final = 30
 MEASURES: Final = ("Requests", "Tokens in", "Tokens out", "Bill")
@@ -72,7 +64,7 @@ def lengths(rows: pd.DataFrame, *, title: str, subtitle: str, of: str) -> Any:
     scale = alt.Scale(type="log", domain=[low, high], nice=False, clamp=True)
     color = alt.Color(
         "workload:N",
-        scale=alt.Scale(domain=order, range=[hue(COLOURS.get(name, "you")) for name in order]),
+        scale=alt.Scale(domain=order, range=[hue(WORKLOAD.get(name, "you")) for name in order]),
         legend=None,
     )
     base = alt.Chart(shown[span])
@@ -126,10 +118,10 @@ def by_minute(rows: pd.DataFrame, names: Mapping[str, str], *, title: str, subti
             "workload": counts["trace"].map(names),
         }
     )
-    order = [name for name in COLOURS if name in set(shown["workload"])]
+    order = [name for name in WORKLOAD if name in set(shown["workload"])]
     color = alt.Color(
         "workload:N",
-        scale=alt.Scale(domain=order, range=[hue(COLOURS[name]) for name in order]),
+        scale=alt.Scale(domain=order, range=[hue(WORKLOAD[name]) for name in order]),
         legend=None,
     )
     x = alt.X("minute:Q", title="Minute of the recorded hour").axis(values=[*range(0, 61, 10)])
@@ -322,7 +314,7 @@ def try_mix(facts: pd.DataFrame, caps: Sequence[float], controls: Sequence[Contr
         "workload:N",
         scale=alt.Scale(
             domain=list(facts["workload"]),
-            range=[hue(COLOURS[name]) for name in facts["workload"]],
+            range=[hue(WORKLOAD[name]) for name in facts["workload"]],
         ),
         legend=alt.Legend(columns=3),  # more do not fit a phone
     )
