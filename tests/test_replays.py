@@ -5,6 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from costlib import catalog, replays, workloads
+from costlib.charts import replay
+from costlib.charts.controls import initial
 from costlib.replica import replica
 from costlib.simulate import served
 
@@ -87,6 +89,44 @@ def test_sessions_keep_their_prefix_only_where_they_return():
 def test_senseless_arguments_are_named(n, how, named):
     with pytest.raises(ValueError, match=named):
         replays.dispatched(chat(10), ON, n, how)
+
+
+RIG = {"model": "Llama-3.1-70B", "accelerator": "H100", "n_accelerators": 4}
+
+
+def test_a_log_is_replayed_beside_even_arrivals(tmp_path):
+    made = workloads.drawn("chat", workloads.bursty_s(2000, requests_per_s=3, gap_scv=60, seed=1),
+                           seed=2)  # fmt: skip
+    path = tmp_path / "mine.csv"
+    rows = zip(made.arrival_s, made.input_tokens, made.output_tokens, strict=True)
+    text = "".join(f"{t},{i},{o}\n" for t, i, o in rows)
+    path.write_text("timestamp,input_tokens,output_tokens\n" + text, "utf-8")
+    given = {"workload": 0, "gap_scv": 1, "load": 0.6, "most_output_tokens": 4000} | RIG
+    chart = replay.replay_point(log=str(path), **given).to_dict()
+    (rows,) = chart["datasets"].values()
+    seconds = {(row["way"], row["time"]): row["seconds"] for row in rows}
+    wanted = replays.against_poisson(made, ON, [0.6]).set_index("way")
+    assert "2,000 requests" in chart["title"]["text"]
+    assert_allclose(
+        seconds["replayed", "answer, mean"], wanted.loc["replayed", "sojourn_s"], rtol=0.02
+    )
+    assert seconds["replayed", "answer, mean"] > 1.5 * seconds["formula", "answer, mean"]
+    with pytest.raises(ValueError, match=r"nowhere\.csv: not found"):
+        replay.replay_point(log="nowhere.csv", **given)
+
+
+def test_every_control_of_a_replay_moves_it():
+    controls = replay.replay_controls(workload="chat", load=0.7)
+    start = dict(initial(controls)) | RIG
+    plain = replay.replay_point(log="", **start).to_dict()["title"]["text"]
+    for name, value in {
+        "workload": 1,
+        "gap_scv": 2,
+        "load": 0.4,
+        "most_output_tokens": 100,
+    }.items():
+        moved = replay.replay_point(log="", **(start | {name: value})).to_dict()["title"]["text"]
+        assert moved != plain, name
 
 
 def test_the_recorded_hours_wait_as_the_table_says():
