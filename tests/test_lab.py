@@ -274,3 +274,18 @@ def test_every_other_widget_follows_the_reader_too(path, lab, chromium):
                         timeout=REST_MS,
                     )
         assert found.foreign == []
+
+
+@pytest.mark.audit
+def test_a_log_of_the_reader_is_replayed_and_a_wrong_path_is_named(lab, chromium):
+    with opened(lab, chromium, ROOT / "notebooks" / "serving_at_load.ipynb") as found:
+        box = found.boxes.last
+        field = box.locator(".widget-text input")
+        field.fill("nowhere.csv")
+        field.press("Enter")
+        box.locator(".widget-html").get_by_text("nowhere.csv: not found").wait_for()
+        log = ROOT / "tests" / "example_log.csv"
+        field.fill(str(log))
+        field.press("Enter")
+        box.locator(".widget-html svg").get_by_text(log.name).first.wait_for()
+        assert found.foreign == []
