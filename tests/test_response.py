@@ -1,5 +1,7 @@
 """Times under a load: within 10 % of the simulation, and never plausible past saturation."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -124,3 +126,36 @@ def test_a_promise_is_a_time_above_nothing(name):
     on, table = rig("chat")
     with pytest.raises(ValueError, match=name):
         most_requests_per_s(on, **(ANY | {name: 0}), **table)
+
+
+def simulated(on, answers, load, *, prompts=200, n=30_000):
+    """Mean sojourn of equal prompts with exponential answers at a load, formula and simulation."""
+    draw = np.random.default_rng(5)
+    lengths = np.maximum(np.round(-answers * np.log1p(-(np.arange(500) + 0.5) / 500)), 1).astype(
+        int
+    )
+    table = {"input_tokens": np.full(500, prompts), "output_tokens": lengths}
+    rate = load * under_load(on, 1e-6, **table).saturation_requests_per_s
+    coming = workloads.Requests(
+        arrival_s=workloads.poisson_s(n, requests_per_s=rate, seed=6),
+        input_tokens=np.full(n, prompts),
+        output_tokens=draw.choice(lengths, n),
+        cached_tokens=np.zeros(n, int),
+        session=np.full(n, -1),
+    )
+    found = under_load(on, rate, **table)
+    return found.sojourn_s[0], served(coming, on).sojourn_s[3000:].mean()
+
+
+def test_long_answers_hold_what_they_have_written_so_far():
+    on, _ = rig("chat")
+    slow = dataclasses.replace(on, context_s=20 * on.context_s)
+    ours, wanted = simulated(slow, 2000, 0.5)
+    assert_allclose(ours, wanted, rtol=0.04)
+
+
+def test_a_small_memory_lets_fewer_in_and_they_wait():
+    on, _ = rig("chat")
+    small = dataclasses.replace(on, pool_tokens=40_000)
+    ours, wanted = simulated(small, 1000, 0.6)
+    assert_allclose(ours, wanted, rtol=0.12)
