@@ -395,7 +395,7 @@ SENSELESS = {
         ("log", "nowhere.csv", r"nowhere\.csv: not found"),
         ("log", "README.md", r"README\.md: no column for a time"),
         ("price", "gpt-4", r"'gpt-4'.*gpt-4\.1"),
-        ("requests_per_day", 100, r"requests_per_day .*-9900"),
+        ("requests_per_day", 0, r"requests_per_day .*\b0"),
         ("gap_scv", -1, r"gap_scv .*-1"),
         ("peak_to_mean", 3, r"peak_to_mean .*3"),
         ("cap_tokens", 300, r"cap_tokens must be one of .*300"),
