@@ -12,7 +12,7 @@ import functools
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Floats", "fraction", "non_negative", "over_groups", "positive", "summed"]
+__all__ = ["Floats", "fraction", "non_negative", "over_groups", "positive", "summed", "within"]
 
 Floats = np.float64 | NDArray[np.float64]
 
@@ -33,6 +33,20 @@ def fraction(name: str, value: ArrayLike) -> Floats:
     """Return `value` as floats, or raise ValueError unless every entry lies in [0, 1]."""
     array = _floats(name, value)
     return _require(name, array, (array >= 0) & (array <= 1), "must lie in [0, 1]")
+
+
+def within(name: str, value: Floats, whole_name: str, whole: Floats) -> Floats:
+    """Return `value`, or raise ValueError where a part exceeds its whole beyond rounding."""
+    parts, wholes = np.broadcast_arrays(value, whole)
+    over = parts > wholes * (1 + 1e-12)
+    if over.any():
+        index = np.unravel_index(np.argmax(over), over.shape)
+        place = f" at index {', '.join(str(int(i)) for i in index)}" if over.ndim else ""
+        raise ValueError(
+            f"{name} must not exceed {whole_name}, "
+            f"got {float(parts[index])!r} of {float(wholes[index])!r}{place}"
+        )
+    return value
 
 
 def over_groups(name: str, value: ArrayLike) -> NDArray[np.float64]:

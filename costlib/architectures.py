@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from costlib import catalog, kv, pricing, roofline, serving, work
+from costlib.pricebook import Price
 from costlib.study import Rig
 from costlib.units import BITS_PER_BYTE, GB, TOKENS_PER_MTOK
 
@@ -315,7 +316,7 @@ def _request(
 def request_break_even(
     hit_fraction: ArrayLike,
     rig: Rig,
-    price: catalog.ApiPrice,
+    price: Price,
     *,
     prompt_tokens: float,
     answer_tokens: float,
@@ -353,7 +354,7 @@ def request_break_even(
         input_usd_per_mtok=price.input_usd_per_mtok,
         cached_input_usd_per_mtok=price.cached_input_usd_per_mtok,
         output_usd_per_mtok=price.output_usd_per_mtok,
-        hit_fraction=hit,
+        cached_tokens=prompt_tokens * hit,
     )
     frames = []
     for case, reused in (("recomputes", 0 * hit), ("reuses", hit)):

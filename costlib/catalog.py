@@ -35,7 +35,6 @@ __all__ = [
     "FORMATS",
     "SCHEMA",
     "Accelerator",
-    "ApiPrice",
     "Architecture",
     "Engine",
     "Format",
@@ -49,8 +48,6 @@ __all__ = [
     "UnknownNameError",
     "accelerator",
     "accelerators",
-    "api_price",
-    "api_prices",
     "architecture",
     "architectures",
     "attention_layers",
@@ -150,24 +147,6 @@ class Architecture:
     cache_bits: float
     state_bits: float
     layers: tuple[LayerGroup, ...]
-    note: str
-    source: str
-    as_of: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApiPrice:
-    """List price of one model from one vendor."""
-
-    name: str
-    vendor: str
-    input_usd_per_mtok: float
-    cached_input_usd_per_mtok: float
-    cache_write_usd_per_mtok: float  # NaN where writing costs what fresh input does
-    cache_write_1h_usd_per_mtok: float  # NaN where no such life is sold
-    cache_life_s: float
-    output_usd_per_mtok: float
-    valid_from: str
     note: str
     source: str
     as_of: str
@@ -389,23 +368,6 @@ def architecture(name: str) -> Architecture:
         If there is none; the message names the nearest.
     """
     return lookup("architecture", name, architectures())
-
-
-@functools.cache
-def api_prices(path: Path | None = None) -> Mapping[str, ApiPrice]:
-    """List prices by model name."""
-    return by_name("api_prices.csv", (ApiPrice(**row) for row in rows("api_prices.csv", path)))
-
-
-def api_price(name: str) -> ApiPrice:
-    """List price of one model.
-
-    Raises
-    ------
-    UnknownNameError
-        If there is none; the message names the nearest.
-    """
-    return lookup("API price", name, api_prices())
 
 
 def prefix_hits(path: Path | None = None) -> tuple[PrefixHit, ...]:

@@ -2,8 +2,9 @@
 
 A row of `data/claims.csv` names a public function of costlib and its inputs as JSON. An input is
 a number, a list of numbers, `{"module.function": {inputs}}` for the output of another function,
-or `{"accelerator.H100.tdp_w": null}` for a fact of the catalog. The value that the source prints
-is never among them.
+`{"accelerator.H100.tdp_w": null}` for a fact of the catalog, or
+`{"price.output_usd_per_mtok": {"model": "gpt-4o", "at": "2024-06"}}` for one of the price book.
+The value that the source prints is never among them.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from costlib import (
     latency,
     links,
     paging,
+    pricebook,
     pricing,
     quantizing,
     queueing,
@@ -133,7 +135,7 @@ MODULES: Final[Mapping[str, Any]] = {
     "clipping": clipping,
     "claims": sys.modules[__name__],
 }
-FACTS: Final = ("accelerator", "api_price")
+FACTS: Final = ("accelerator", "price")
 
 
 def quotient(*, of: float, over: float) -> float:
@@ -179,7 +181,7 @@ def recomputed(function: str, inputs: str) -> float:
 def _called(name: str, arguments: Any) -> Any:
     module, _, function = name.partition(".")
     if module in FACTS:
-        return _fact(module, function)
+        return _fact(module, function, arguments)
     home = MODULES.get(module)
     if home is None or function not in home.__all__:
         raise ValueError(f"{name!r} is no public function of costlib")
@@ -193,7 +195,9 @@ def _called(name: str, arguments: Any) -> Any:
         raise ValueError(f"{name}: {why}") from None
 
 
-def _fact(table: str, path: str) -> Any:
+def _fact(table: str, path: str, arguments: Any) -> Any:
+    if table == "price":
+        return getattr(pricebook.price(**arguments), path)
     name, _, field = path.partition(".")
     value = getattr(catalog, table)(name)
     for part in field.split("."):

@@ -26,6 +26,7 @@ from costlib import (
     claims,
     deploy,
     kv,
+    pricebook,
     profile,
     requestlog,
     serve,
@@ -264,7 +265,7 @@ def _predict(chosen: argparse.Namespace) -> pd.DataFrame:
 
 
 def _profile(chosen: argparse.Namespace) -> str:
-    price = catalog.api_price(chosen.price)
+    price = pricebook.price(chosen.price)
     log = requestlog.read(chosen.log, fatal=chosen.fatal, time_unit=chosen.time_unit)
     for row in log.bad:
         print(f"{log.name}, {row}", file=sys.stderr)

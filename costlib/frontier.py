@@ -19,6 +19,7 @@ from costlib import (
     catalog,
     deploy,
     latency,
+    pricebook,
     pricing,
     roofline,
     serve,
@@ -218,26 +219,28 @@ def list_prices(model: str, *, input_tokens: Sequence[float], output_tokens: flo
     `user_tokens_per_s` is the speed that a vendor states for its tier, NaN where it states none.
     """
     speeds = {row["name"]: row["output_tokens_per_s"] for row in tables.rows("tier_speeds.csv")}
-    rows = [row for row in tables.rows("api_prices.csv") if row["name"].startswith(f"{model} at ")]
+    listed = [
+        pricebook.price(name) for name, first in pricebook.offers().items() if first.model == model
+    ]
     return pd.DataFrame(
         [
             {
-                "vendor": row["vendor"],
-                "fast": row["note"].startswith("Fast tier"),
+                "vendor": row.provider,
+                "fast": row.note.startswith("Fast tier"),
                 "input_tokens": float(prompt),
-                "user_tokens_per_s": speeds.get(row["name"], np.nan),
+                "user_tokens_per_s": speeds.get(f"{model} at {row.provider}", np.nan),
                 "usd_per_mtok": float(
                     pricing.request_usd(
                         input_tokens=prompt,
                         output_tokens=output_tokens,
-                        input_usd_per_mtok=row["input_usd_per_mtok"],
-                        output_usd_per_mtok=row["output_usd_per_mtok"],
+                        input_usd_per_mtok=row.input_usd_per_mtok,
+                        output_usd_per_mtok=row.output_usd_per_mtok,
                     )
                 )
                 / (prompt + output_tokens)
                 * units.TOKENS_PER_MTOK,
             }
-            for row in rows
+            for row in listed
             for prompt in input_tokens
         ],
         columns=["vendor", "fast", "input_tokens", "user_tokens_per_s", "usd_per_mtok"],

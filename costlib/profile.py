@@ -15,7 +15,8 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from costlib import catalog, units
+from costlib import units
+from costlib.pricebook import Price
 from costlib.pricing import request_usd
 from costlib.requestlog import Log
 from costlib.workloads import Requests, spread
@@ -131,7 +132,7 @@ class Profile:
     warnings: tuple[str, ...]
 
 
-def profile(log: Log, *, price: catalog.ApiPrice | None = None, seed: int = 0) -> Profile:
+def profile(log: Log, *, price: Price | None = None, seed: int = 0) -> Profile:
     """Describe a log.
 
     Parameters
@@ -315,11 +316,10 @@ def _repeated(prefix: NDArray[np.int64]) -> float:
     return 1 - np.unique(known).size / known.size if known.size else math.nan
 
 
-def _usd(log: Log, price: catalog.ApiPrice | None) -> NDArray[np.float64]:
+def _usd(log: Log, price: Price | None) -> NDArray[np.float64]:
     asked = log.requests
     if price is None:
         return np.full(asked.arrival_s.size, math.nan)
-    hit = asked.cached_tokens / asked.input_tokens
     cached = price.cached_input_usd_per_mtok
     return np.asarray(
         request_usd(
@@ -328,7 +328,7 @@ def _usd(log: Log, price: catalog.ApiPrice | None) -> NDArray[np.float64]:
             input_usd_per_mtok=price.input_usd_per_mtok,
             output_usd_per_mtok=price.output_usd_per_mtok,
             cached_input_usd_per_mtok=price.input_usd_per_mtok if math.isnan(cached) else cached,
-            hit_fraction=hit,
+            cached_tokens=asked.cached_tokens,
         )
     )
 

@@ -535,13 +535,15 @@ def session_usd(
     *_, times = _sent(n, *growth.values())
     summaries = times * non_negative("summary_tokens", summary_tokens)
     answers = n * non_negative("output_tokens", output_tokens)
+    prompts = session_input_tokens(n, **growth)
     return request_usd(
-        input_tokens=session_input_tokens(n, **growth),
+        input_tokens=prompts,
         output_tokens=answers + summaries,
         input_usd_per_mtok=input_usd_per_mtok,
         output_usd_per_mtok=output_usd_per_mtok,
         cached_input_usd_per_mtok=cached_input_usd_per_mtok,
-        hit_fraction=hit_fraction(
+        cached_tokens=prompts
+        * hit_fraction(
             n, **growth, stable_tokens=stable_tokens, surviving_fraction=surviving_fraction
         ),
     )

@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 FORMATS: Final = ("tf32", "bf16", "fp8", "int8", "fp4")
+DATE: Final = r"(19|20)\d\d(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?"
 MEMORY_UNIT_BYTES: Final = {"GB": units.GB, "GiB": units.GIB, "MiB": units.MIB}
 
 
@@ -68,7 +69,7 @@ def _positive(cell: str) -> float:
 
 
 def _date(cell: str) -> str:
-    if not re.fullmatch(r"(19|20)\d\d(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?", cell):
+    if not re.fullmatch(DATE, cell):
         raise ValueError("a date as YYYY, YYYY-MM or YYYY-MM-DD")
     return cell
 
@@ -215,15 +216,20 @@ SCHEMA: Final[dict[str, dict[str, Callable[[str], Any]]]] = {
         **_PROVENANCE,
     },
     "api_prices.csv": {
-        "name": _text,
-        "vendor": _text,
+        "provider": _text,
+        "model": _text,
+        "launched": _or("", _date),
+        "valid_from": _or("", _date),
+        "service": _text,
+        "above_input_tokens": _number,
         "input_usd_per_mtok": _number,
         "cached_input_usd_per_mtok": _or(math.nan, _number),
         "cache_write_usd_per_mtok": _or(math.nan, _number),
         "cache_write_1h_usd_per_mtok": _or(math.nan, _number),
         "cache_life_s": _or(math.nan, _positive),
         "output_usd_per_mtok": _number,
-        "valid_from": _date,
+        "weights": _or("", _text),
+        "listed_as": _or("", _text),
         **_PROVENANCE,
     },
     "prefix_hits.csv": {
@@ -388,6 +394,37 @@ SCHEMA: Final[dict[str, dict[str, Callable[[str], Any]]]] = {
         "value": _number,
         "unit": _or("", _text),
         **dict.fromkeys(("command", "sha256", "source"), _text),
+        "as_of": _date,
+    },
+    "router_results.csv": {
+        "bench": _text,
+        "subject": _or("", _text),
+        "prompt_chars": _or(math.nan, _positive),
+        "n": _positive,
+        "strong_score": _number,
+        "weak_score": _number,
+        "strong_usd": _or(math.nan, _number),
+        "weak_usd": _or(math.nan, _number),
+        "strong_output_tokens": _or(math.nan, _positive),
+        "weak_output_tokens": _or(math.nan, _positive),
+        "source": _text,
+        "as_of": _date,
+    },
+    "router_published.csv": {
+        **dict.fromkeys(("bench", "strong", "weak", "router"), _text),
+        "training": _or("", _text),
+        "cpt50_fraction": _share,
+        "cpt80_fraction": _share,
+        "apgr": _part,
+        "router_usd_per_million_requests": _or(math.nan, _positive),
+        **_PROVENANCE,
+    },
+    "cascades.csv": {
+        **dict.fromkeys(("dataset", "way"), _text),
+        "n": _positive,
+        **dict.fromkeys(("train_accuracy", "test_accuracy"), _part),
+        **dict.fromkeys(("train_usd", "test_usd"), _positive),
+        "source": _text,
         "as_of": _date,
     },
     "peer_accuracy.csv": {

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 
-from costlib import architectures, catalog, serving, study
+from costlib import architectures, catalog, pricebook, serving, study
 
 RIG = study.Rig(
     memory_bytes=80e9,
@@ -150,7 +150,7 @@ def test_a_request_that_does_not_fit_costs_infinitely_much_and_is_never_nan():
 
 def test_own_requests_break_even_with_a_list_price():
     # $0.0553 to read and $0.0116 to write against 128 x $0.003 + $0.015 = $0.399
-    price = catalog.api_price("claude-sonnet-4-6")
+    price = pricebook.price("claude-sonnet-4-6")
     table = architectures.request_break_even(
         [0, 1], RIG, price, prompt_tokens=128e3, answer_tokens=1e3, compute_fraction=0.5
     ).set_index(["case", "hit_fraction"])
@@ -171,7 +171,7 @@ def test_a_request_costs_the_same_whether_it_is_compared_with_others_or_with_a_l
     against = architectures.request_break_even(
         [0],
         RIG,
-        catalog.api_price("gpt-4.1"),
+        pricebook.price("gpt-4.1"),
         prompt_tokens=prompt,
         answer_tokens=answer,
         compute_fraction=0.5,

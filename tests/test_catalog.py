@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from costlib import catalog, kv, tables, work
+from costlib import catalog, kv, pricebook, tables, work
 
 # --- what the loader makes of a row --------------------------------------------------------
 
@@ -29,7 +29,6 @@ def test_a_device_keeps_every_fact_of_its_row_in_base_units():
         (catalog.accelerators(), "accelerators.csv"),
         (catalog.models(), "models.csv"),
         (catalog.architectures(), "architectures.csv"),
-        (catalog.api_prices(), "api_prices.csv"),
         (catalog.engines(), "engines.csv"),
         (catalog.formats(), "formats.csv"),
     ],
@@ -166,7 +165,7 @@ def test_an_engine_is_found_by_what_measurements_call_it(alias, name):
         (catalog.model, "lama 3.1 70b", "Llama-3.1-70B"),
         (catalog.model, "deepseek", "DeepSeek-V3"),
         (catalog.architecture, "full", "full attention"),
-        (catalog.api_price, "sonnet", "claude-sonnet-4-6"),
+        (pricebook.price, "sonnet", "claude-sonnet-5"),
         (catalog.engine, "vlm", "vLLM"),
         (catalog.format_named, "fp88", "fp8"),
         (catalog.accelerator, "", "H100"),
@@ -201,7 +200,7 @@ LOADERS = {
     "models.csv": catalog.models,
     "layers.csv": lambda path: catalog.models(None, path),
     "architectures.csv": catalog.architectures,
-    "api_prices.csv": catalog.api_prices,
+    "api_prices.csv": pricebook.book,
     "engines.csv": catalog.engines,
     "formats.csv": catalog.formats,
     "length_quantiles.csv": catalog.traces,
@@ -271,6 +270,10 @@ MAY_BE_EMPTY = {
     "max_batch",
     "fallback",
     "aliases",
+    "launched",
+    "valid_from",
+    "weights",
+    "listed_as",
 } | {f"{name}_tflop_per_s" for name in catalog.FORMATS}
 NEVER_EMPTY_IN_MEASUREMENTS = {
     "id",
@@ -348,7 +351,7 @@ def test_an_impossible_cell_is_told_what_was_expected(damaged, table, column, va
     assert told.endswith(f"got {value!r}")
 
 
-@pytest.mark.parametrize("table", ["accelerators.csv", "models.csv", "api_prices.csv"])
+@pytest.mark.parametrize("table", ["accelerators.csv", "models.csv"])
 def test_a_name_that_stands_twice_is_named(damaged, table):
     name = catalog.frame(table)["name"][0]
     told = damaged(table, lambda frame: frame.iloc[[*range(len(frame)), 0]])

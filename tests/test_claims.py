@@ -14,6 +14,9 @@ CHECKABLE = [row for row in LEDGER if row["function"]]
 each_checkable = pytest.mark.parametrize("row", CHECKABLE, ids=lambda row: row["id"])
 
 
+FACTORS = (1e-4, 0.01, 0.5, 2, 100, 1e4)  # the lower of two roofs may be far below
+
+
 def leaves(value, path=()):
     """Every number in a row's inputs, with the way to it."""
     if isinstance(value, dict | list):
@@ -37,7 +40,7 @@ def scaled(inputs, path, factor):
 def moves(row, path):
     """Whether the result follows this number."""
     once = claims.recomputed(row["function"], row["inputs"])
-    for factor in (1e-4, 0.01, 0.5, 2, 100, 1e4):  # the lower of two roofs may be far below
+    for factor in FACTORS:
         try:
             again = claims.recomputed(row["function"], scaled(row["inputs"], path, factor))
         except ValueError:  # out of its range, such as a share above 1
@@ -69,10 +72,33 @@ def test_the_value_that_the_source_prints_is_not_among_its_inputs(row):
 
 
 @each_checkable
-def test_every_number_among_the_inputs_moves_the_result(row):
+def test_every_number_and_every_fact_among_the_inputs_moves_the_result(row, monkeypatch):
     found = list(leaves(json.loads(row["inputs"])))
-    assert found
     assert [path for path, _ in found if not moves(row, path)] == []
+    once, asked = claims.recomputed(row["function"], row["inputs"]), []
+    plain = claims._fact
+    change = {}
+
+    def counted(*fact):
+        asked.append(fact)
+        return plain(*fact) * change.get(len(asked) - 1, 1)
+
+    monkeypatch.setattr(claims, "_fact", counted)
+
+    def recomputed():
+        asked.clear()
+        return claims.recomputed(row["function"], row["inputs"])
+
+    recomputed()
+    facts = list(asked)
+    assert found or facts
+    for place, fact in enumerate(facts):
+        values = []
+        for factor in FACTORS:
+            change.clear()
+            change[place] = factor
+            values.append(recomputed())
+        assert set(values) != {once}, fact
 
 
 def test_an_input_that_nothing_follows_is_noticed():

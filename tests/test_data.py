@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pybtex.database import parse_string
 
-from costlib import catalog, tables, units, work
+from costlib import catalog, pricebook, tables, units, work
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLES = sorted(path.name for path in (ROOT / "data").glob("*.csv"))
@@ -283,6 +283,6 @@ def test_a_larger_batch_takes_less_energy_per_token():
 
 
 def test_an_output_price_is_never_below_the_input_price():
-    for price in catalog.api_prices().values():
+    for price in pricebook.book():
         assert not price.cached_input_usd_per_mtok > price.input_usd_per_mtok  # blank: unstated
         assert price.input_usd_per_mtok <= price.output_usd_per_mtok

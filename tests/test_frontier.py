@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from costlib import catalog, deploy, frontier, serve, tables
+from costlib import catalog, deploy, frontier, pricebook, serve, tables
 
 OFFER = frontier.Offer(
     accelerator="H200", n_accelerators=2, weight_format="mxfp4", rent_usd_per_h=3.5
@@ -58,14 +58,14 @@ def test_measured_points_are_published_runs_at_the_same_rent():
 
 def test_a_list_price_is_the_mix_of_both_its_prices():
     prices = frontier.list_prices("gpt-oss-120b", input_tokens=[1024], output_tokens=1024)
-    listed = catalog.api_price("gpt-oss-120b at AWS")
+    listed = pricebook.price("gpt-oss-120b at AWS")
     mean = (listed.input_usd_per_mtok + listed.output_usd_per_mtok) / 2
     assert_allclose(prices[prices.vendor == "AWS"].usd_per_mtok, mean)
     assert set(prices.fast) == {True, False}
     stated = prices.set_index("vendor").user_tokens_per_s
     assert stated["Cerebras"] == 3000
     assert np.isnan(stated["AWS"])
-    none = frontier.list_prices("Llama-3.1-8B", input_tokens=[1024], output_tokens=1024)
+    none = frontier.list_prices("Falcon-180B", input_tokens=[1024], output_tokens=1024)
     assert none.empty
 
 

@@ -23,6 +23,7 @@ from costlib import (
     kv,
     machines,
     mixtures,
+    pricebook,
     pricing,
     response,
     serve,
@@ -604,10 +605,12 @@ def compare_queue(spec):
 def compare_mix(spec):
     """Every bar of the mix, and what is said of its tokens, bill and long prompts."""
     caps = [np.inf, 4096, 2048, 1024, 512, 256, 128]
-    prices, names = list(catalog.api_prices().values()), list(workloads.workloads())
+    from costlib.charts.workloads import LISTED
+
+    prices, names = list(map(pricebook.price, LISTED)), list(workloads.workloads())
     tables = [workloads.length_table(name) for name in names]
     limits = (8_000, 32_000, 128_000)
-    assert inputs(spec)["price"]["bind"]["labels"] == [price.name for price in prices]
+    assert inputs(spec)["price"]["bind"]["labels"] == list(LISTED)
     n_points = 0
     for setting in settings(spec):
         price, cap = prices[int(setting["price"])], caps[int(setting["cap"])]
@@ -620,7 +623,7 @@ def compare_mix(spec):
                 input_usd_per_mtok=price.input_usd_per_mtok,
                 output_usd_per_mtok=price.output_usd_per_mtok,
                 cached_input_usd_per_mtok=price.input_usd_per_mtok if np.isnan(read) else read,
-                hit_fraction=setting["cached"] * table["cached_tokens"] / table["input_tokens"],
+                cached_tokens=setting["cached"] * table["cached_tokens"],
             ).mean()
             for table in tables
         ]

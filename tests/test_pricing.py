@@ -27,7 +27,10 @@ shares = st.floats(min_value=0, max_value=1)
 )
 def test_a_request_costs(input_tokens, output_tokens, hit, usd):
     found = pricing.request_usd(
-        input_tokens=input_tokens, output_tokens=output_tokens, hit_fraction=hit, **SONNET
+        input_tokens=input_tokens,
+        output_tokens=output_tokens,
+        cached_tokens=hit * input_tokens,
+        **SONNET,
     )
     assert found == pytest.approx(usd, rel=1e-12, abs=1e-12)
 
@@ -40,7 +43,7 @@ def test_a_cheaper_cache_never_makes_a_bill_dearer_the_more_is_read_from_it(
     found = pricing.request_usd(
         input_tokens=prompt,
         output_tokens=answer,
-        hit_fraction=np.array([hit, hit + (1 - hit) * more]),
+        cached_tokens=prompt * np.array([hit, min(hit + (1 - hit) * more, 1)]),
         **SONNET,
     )
     assert found[1] <= found[0] * (1 + 1e-12)
@@ -49,7 +52,7 @@ def test_a_cheaper_cache_never_makes_a_bill_dearer_the_more_is_read_from_it(
 @settings(derandomize=True, deadline=None)
 @given(prompt=tokens, answer=tokens, hit=shares, n=st.integers(2, 100))
 def test_n_requests_cost_n_times_one(prompt, answer, hit, n):
-    bill = {"hit_fraction": hit, **SONNET}
-    one = pricing.request_usd(input_tokens=prompt, output_tokens=answer, **bill)
-    many = pricing.request_usd(input_tokens=n * prompt, output_tokens=n * answer, **bill)
+    bill = {"input_tokens": prompt, "output_tokens": answer, "cached_tokens": hit * prompt}
+    one = pricing.request_usd(**bill, **SONNET)
+    many = pricing.request_usd(**{name: n * count for name, count in bill.items()}, **SONNET)
     assert_allclose(many, n * one)

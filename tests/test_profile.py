@@ -10,11 +10,11 @@ import pytest
 from numpy.testing import assert_allclose
 
 import trace_arrivals
-from costlib import catalog, profile, requestlog, workloads
+from costlib import catalog, pricebook, profile, requestlog, workloads
 from costlib.pricing import request_usd
 from costlib.workloads import Requests
 
-PRICE = catalog.api_price("claude-sonnet-4-6")
+PRICE = pricebook.price("claude-sonnet-4-6")
 HOUR_S = 3600.0
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -206,7 +206,7 @@ def test_cost_is_the_bill_at_list_by_session_and_by_user_and_month():
         input_usd_per_mtok=PRICE.input_usd_per_mtok,
         output_usd_per_mtok=PRICE.output_usd_per_mtok,
         cached_input_usd_per_mtok=PRICE.cached_input_usd_per_mtok,
-        hit_fraction=[0, 0.5, 0, 1],
+        cached_tokens=[0, 1000, 0, 4000],
     )
     assert found.usd_per_request == pytest.approx(bills.mean())
     assert found.usd_per_session == pytest.approx(bills[:3].sum() / 2)

@@ -9,9 +9,9 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from costlib import catalog, reuse
+from costlib import catalog, pricebook, reuse
 
-SONNET = catalog.api_price("claude-sonnet-4-6")
+SONNET = pricebook.price("claude-sonnet-4-6")
 PRICES = {
     "input_usd_per_mtok": SONNET.input_usd_per_mtok,
     "cached_input_usd_per_mtok": SONNET.cached_input_usd_per_mtok,

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from costlib import catalog, pricing, sessions
+from costlib import catalog, pricebook, pricing, sessions
 from costlib.charts import sessions as charts
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -149,11 +149,11 @@ def test_the_bill_of_a_session_is_the_bill_of_its_requests():
     sent = sessions.context_tokens(turns, **growth)
     found = sessions.reused_tokens(turns, **growth, **cache)
     answers = pricing.request_usd(
-        input_tokens=sent, hit_fraction=found / sent, output_tokens=400, **PRICES
+        input_tokens=sent, cached_tokens=found, output_tokens=400, **PRICES
     )
     longest = sent[:-1][np.diff(sent) < 0]
     summaries = pricing.request_usd(
-        input_tokens=longest, hit_fraction=0.97, output_tokens=1_200, **PRICES
+        input_tokens=longest, cached_tokens=0.97 * longest, output_tokens=1_200, **PRICES
     )
     bill = sessions.session_usd(
         40, **growth, **cache, output_tokens=400, summary_tokens=1_200, **PRICES
@@ -293,7 +293,7 @@ def chapter(n_turns=30, api="claude-sonnet-4-6"):
     median = charts.median_session()
     growth = {name: median[name] for name in ("start_tokens", "turn_tokens")}
     cases = {"without": growth | {"surviving_fraction": 0}, "with": growth}
-    return charts.bills(n_turns, cases, price=catalog.api_price(api), output_tokens=400)
+    return charts.bills(n_turns, cases, price=pricebook.price(api), output_tokens=400)
 
 
 def test_the_bills_of_a_chapter_add_up_turn_by_turn():

@@ -118,7 +118,7 @@ def log_grid(rng, n, **ranges):
         (
             pricing.request_usd,
             PRICES,
-            {"input_tokens": (1, 1e6), "output_tokens": (1, 1e5), "hit_fraction": (0.01, 1)},
+            {"input_tokens": (1, 1e6), "output_tokens": (1, 1e5), "cached_tokens": (0.01, 1)},
         ),
         (
             queueing.wait_s,

@@ -11,6 +11,7 @@ import pandas as pd
 
 from costlib import catalog, deploy, serve, sessions, units
 from costlib.charts.theme import band, end_labels, hue, titled, usd
+from costlib.pricebook import Price
 
 __all__ = ["bills", "cost_by_turn", "growth_by_turn", "hits_by_edits", "median_session", "prompt_s"]
 
@@ -38,7 +39,7 @@ def bills(
     n_turns: int,
     cases: Mapping[str, Mapping[str, float]],
     *,
-    price: catalog.ApiPrice,
+    price: Price,
     output_tokens: float,
 ) -> pd.DataFrame:
     """Every turn of every case: tokens sent, read and computed, and the bill so far.

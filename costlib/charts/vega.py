@@ -18,7 +18,7 @@ from typing import Any
 
 __all__ = ["expression"]
 
-CHECKS = {"positive", "non_negative", "fraction", "over_groups"}  # (name, value): value passes
+CHECKS = {"positive", "non_negative", "fraction", "over_groups", "within"}  # pass their value
 IDENTITIES = {"atleast_1d"}
 FUNCTIONS = {
     "minimum": "min",
@@ -141,7 +141,7 @@ def _translated(node: ast.expr, names: Mapping[str, str], scope: Mapping[str, An
             return go(value)
         case ast.Call(func=ast.Name(id="summed"), args=[value]):
             return go(value)
-        case ast.Call(func=ast.Name(id=name), args=[_, value]) if name in CHECKS:
+        case ast.Call(func=ast.Name(id=name), args=[_, value, *_]) if name in CHECKS:
             return go(value)
         case ast.Call(func=ast.Attribute(attr=name), args=[value]) if name in IDENTITIES:
             return go(value)

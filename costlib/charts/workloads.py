@@ -9,7 +9,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from costlib import catalog, clipping
+from costlib import catalog, clipping, pricebook
 from costlib.charts.controls import Control, initial, params
 from costlib.charts.theme import WORKLOAD, hue, reference, titled, usd
 from costlib.charts.vega import expression
@@ -30,6 +30,21 @@ __all__ = [
 
 YOURS: Final = "yours"
 DAYS: Final = 30
+# names of the price book that the reader can choose from
+LISTED: Final = (
+    "claude-sonnet-4-6",
+    "gpt-4.1",
+    "gpt-5.6-terra",
+    "gemini-2.5-pro",
+    "deepseek-v4-pro",
+    "gpt-oss-120b at AWS",
+    "gpt-oss-120b at Groq",
+    "gpt-oss-120b at Cerebras",
+    "gpt-oss-120b at Together",
+    "Llama-3.1-70B at AWS",
+    "Llama-3.1-70B at Together",
+    "Llama-3.1-70B at Groq",
+)
 MEASURES: Final = ("Requests", "Tokens in", "Tokens out", "Bill")
 
 
@@ -158,7 +173,7 @@ def mix_facts(caps: Sequence[float]) -> pd.DataFrame:
             {
                 "workload": name,
                 "input_tokens": prompts.mean(),
-                "hit_fraction": cached.sum() / prompts.sum(),
+                "cached_tokens": cached.mean(),
                 **{f"out_{place}": tokens for place, tokens in enumerate(np.asarray(kept))},
                 **{f"above_{k}": (prompts > k).mean() for k in THRESHOLDS},
             }
@@ -177,7 +192,7 @@ def mix_controls(
     cached: bool,
 ) -> tuple[Control, ...]:
     """What the reader can move, starting at the chapter's numbers; shares are in percent."""
-    prices, day = list(catalog.api_prices()), requests_per_day / 1000
+    prices, day = list(LISTED), requests_per_day / 1000
     if price not in prices:
         raise ValueError(f"price must be one of {', '.join(prices)}, got {price!r}")
     if cap not in caps:
@@ -247,7 +262,7 @@ def _prices() -> pd.DataFrame:
                 "cached_input_usd_per_mtok",
             )
         }
-        for price in catalog.api_prices().values()
+        for price in map(pricebook.price, LISTED)
     )
     rows["cached_input_usd_per_mtok"] = rows["cached_input_usd_per_mtok"].fillna(
         rows["input_usd_per_mtok"]
@@ -276,7 +291,7 @@ def try_mix(facts: pd.DataFrame, caps: Sequence[float], controls: Sequence[Contr
             request_usd,
             input_tokens=_list(list(facts["input_tokens"]), place),
             output_tokens=outputs(place),
-            hit_fraction=f"cached * {_list(list(facts['hit_fraction']), place)}",
+            cached_tokens=f"cached * {_list(list(facts['cached_tokens']), place)}",
             **{str(name): _list(list(prices[name]), "price") for name in prices},
         )
 
@@ -352,7 +367,7 @@ def try_mix(facts: pd.DataFrame, caps: Sequence[float], controls: Sequence[Contr
     spoken = (
         "requests_per_day + 'K requests a day read ' + "
         f"{_tokens_words('day_in')} + ' tokens and write ' + {_tokens_words('day_out')} + ': ' + "
-        f"format(month_usd, '$,.0f') + ' a month at ' + {[*catalog.api_prices()]!r}[price] + '. "
+        f"format(month_usd, '$,.0f') + ' a month at ' + {[*LISTED]!r}[price] + '. "
         "Longer than 8K, 32K and 128K are ' + format(100 * above_0, '.1f') + ', ' + "
         "format(100 * above_1, '.1f') + ' and ' + format(100 * above_2, '.1f') + ' % of the "
         "prompts.'"
@@ -398,7 +413,7 @@ def mixed_day(facts: pd.DataFrame, **moved: float) -> dict[str, float]:
         request_usd(
             input_tokens=facts["input_tokens"].to_numpy(),
             output_tokens=answers,
-            hit_fraction=moved["cached"] * facts["hit_fraction"].to_numpy(),
+            cached_tokens=moved["cached"] * facts["cached_tokens"].to_numpy(),
             **{str(name): float(price) for name, price in asked.items()},
         )
     )
