@@ -160,7 +160,7 @@ def backfire_usd_per_h(
     saved = np.maximum((1 - share) * (dear - cheap), 0)
     routed = np.asarray(routed_sojourn_s(share, **load))
     alone = np.asarray(routed_sojourn_s(np.ones_like(share), **load))
-    slower = np.isfinite(alone) & (routed > alone)
+    slower = routed > alone
     lost_s = np.where(slower, routed - np.where(slower, alone, 0.0), 1.0)
     return np.where(slower, saved / lost_s * SECONDS_PER_HOUR, np.inf)[()]
 

@@ -157,7 +157,7 @@ def affordable_fraction(
     gap = dear - cheap
     room = kept * dear - cheap - non_negative("router_usd", router_usd)
     share = np.where(gap > 0, room / np.where(gap > 0, gap, 1.0), np.where(room >= 0, 1.0, 0.0))
-    return np.minimum(np.maximum(share, 0), 1)[()]
+    return np.maximum(share, 0)[()]
 
 
 # --- quality ---------------------------------------------------------------------------------

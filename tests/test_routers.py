@@ -329,10 +329,10 @@ def scores(*rows, models=("big", "small", "tiny")):
 
 def test_a_summary_pairs_the_best_model_with_the_cheaper_one_that_fills_its_gaps():
     mine = scores(
-        [1, 9, 1, 2, 0, 1],
-        [1, 9, 1, 2, 0, 1],
-        [1, 9, 0, 2, 0, 1],
-        [0, 9, 0, 2, 1, 1],
+        [1, 9, 1, 0.5, 0, 1],
+        [1, 9, 1, 0.5, 0, 1],
+        [1, 9, 0, 0.5, 0, 1],
+        [0, 9, 0, 0.5, 1, 1],
     )
     found = routers.summary(mine, loss_usd=10)
     assert (found["strong"], found["weak"]) == ("big", "tiny")  # small repeats big's mistakes
@@ -340,8 +340,8 @@ def test_a_summary_pairs_the_best_model_with_the_cheaper_one_that_fills_its_gaps
     assert (found["n_only_strong"], found["n_only_weak"]) == (3, 1)
     assert (found["strong_usd"], found["weak_usd"]) == (9, 1)
     assert found["oracle_quality"] == 1
-    assert found["oracle_usd"] == (2 + 2 + 9 + 1) / 4
-    assert found["models"]["answer_usd"].tolist() == [9 + 2.5, 2 + 5, 1 + 7.5]
+    assert found["oracle_usd"] == (0.5 + 0.5 + 9 + 1) / 4
+    assert found["models"]["answer_usd"].tolist() == [9 + 2.5, 0.5 + 5, 1 + 7.5]
 
 
 def test_where_the_best_model_is_the_cheapest_there_is_nothing_to_route_to():

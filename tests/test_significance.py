@@ -66,6 +66,14 @@ def test_models_that_agree_on_much_are_told_apart_by_fewer_questions():
     assert both[0] < alone
 
 
+@pytest.mark.parametrize(("b", "c", "n"), [(0.065, 0.035, 870), (0.3, 0.1, 77)])
+def test_the_number_for_a_test_of_mcnemar_is_connors(b, c, n):
+    z, power = stats.norm.ppf([0.975, 0.8])
+    exact = (z * np.sqrt(b + c) + power * np.sqrt(b + c - (b - c) ** 2)) ** 2 / (b - c) ** 2
+    assert np.ceil(exact) == n
+    assert significance.n_paired_questions(b, only_second_fraction=c) == n
+
+
 def test_equal_models_are_never_told_apart():
     assert significance.n_unpaired_questions(0.7, other_success_fraction=0.7) == np.inf
     assert significance.n_paired_questions(0.1, only_second_fraction=0.1) == np.inf
