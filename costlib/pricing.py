@@ -11,6 +11,7 @@ from costlib.units import SECONDS_PER_HOUR, TOKENS_PER_MTOK
 __all__ = [
     "committed_usd",
     "dominated_tokens",
+    "implied_requests",
     "provisioned_usd",
     "request_usd",
     "split_usd_per_mtok",
@@ -320,6 +321,62 @@ def provisioned_usd(
     )
     price = non_negative("spill_usd_per_mtok", spill_usd_per_mtok)
     return reserved + spilled * held * price / TOKENS_PER_MTOK
+
+
+def implied_requests(
+    output_times: ArrayLike,
+    *,
+    input_token_s: ArrayLike,
+    weight_s: ArrayLike,
+    sequence_s: ArrayLike,
+) -> Floats:
+    r"""Requests that decode at once if the ratio of two list prices were the ratio of two costs.
+
+    A token of output takes :math:`t_w/n + t_c` of the machine, one of input :math:`t_{in}`, so a
+    price ratio :math:`r` stands for
+
+    .. math:: n = \frac{t_w}{r\,t_{in} - t_c} .
+
+    Parameters
+    ----------
+    output_times
+        Price of output over that of input, :math:`r`. [-]
+    input_token_s
+        Time in which the machine reads one token of a prompt, :math:`t_{in}`. [s]
+    weight_s
+        Time in which it reads its weights once, :math:`t_w`. [s]
+    sequence_s
+        Time in which it reads the cache of one request, :math:`t_c`. [s]
+
+    Returns
+    -------
+        Batch; infinite where the cache alone makes output dearer than the ratio says. [-]
+
+    Raises
+    ------
+    ValueError
+        If an argument is negative or not a number.
+
+    Notes
+    -----
+    Source: definition; decode bound by memory, prefill by arithmetic.
+
+    Examples
+    --------
+    A 70B in four bits on one H100, 4K in the cache: output at five times input stands for a
+    batch of nine, at twice for 28:
+
+    >>> implied_requests(
+    ...     [5, 2], input_token_s=140e9 / (0.5 * 989e12), weight_s=35e9 / 3.35e12,
+    ...     sequence_s=0.655e9 / 3.35e12,
+    ... ).round(1)
+    array([ 8.6, 28.2])
+    """
+    spare = non_negative("output_times", output_times) * non_negative(
+        "input_token_s", input_token_s
+    ) - non_negative("sequence_s", sequence_s)
+    weights = non_negative("weight_s", weight_s)
+    return np.where(spare > 0, weights / np.where(spare > 0, spare, 1), np.inf)[()]
 
 
 def yearly_fall_fraction(

@@ -232,6 +232,9 @@ SCHEMA: Final[dict[str, dict[str, Callable[[str], Any]]]] = {
         "listed_as": _or("", _text),
         **_PROVENANCE,
     },
+    "price_tiers.csv": {"tier": _text, "model": _text, **_PROVENANCE},
+    "quality_matches.csv": {"model": _text, "matches": _text, **_PROVENANCE},
+    "tokenizers.csv": {"model": _text, "words_per_mtok": _positive, **_PROVENANCE},
     "prefix_hits.csv": {
         "trace": _text,
         "sessions_per_day": _or(math.nan, _positive),

@@ -31,7 +31,7 @@ FLOORS = [
     ),
     (
         "lengths "
-        "tables catalog pricebook calibration deploy effort serve validate frontier mixtures study "
+        "tables catalog pricebook indices bills calibration deploy effort serve validate frontier mixtures study "
         "architectures variants layouts machines reloading claims workloads requestlog profile routers "
         "replica response replays simulate",
         "pandas pydantic yaml tqdm",
@@ -277,6 +277,7 @@ SAMPLE = {
     "hit_fraction": 0.5,
     "idle_fraction": 0.15,
     "input_lengths_tokens": 2e3,
+    "input_token_s": 2.8e-4,
     "input_tokens": 1e5,
     "input_usd_per_mtok": 3,
     "j_per_gb": 2,
@@ -343,6 +344,7 @@ SAMPLE = {
     "other_tokens": 2e3,
     "other_weight": 4,
     "output_lengths_tokens": 500,
+    "output_times": 5,
     "output_token_s": 0.02,
     "output_tokens": 1e3,
     "output_usd_per_mtok": 15,
@@ -394,6 +396,7 @@ SAMPLE = {
     "seed": 3,
     "seen_fraction": 0.1,
     "sequence_bytes": 6e8,
+    "sequence_s": 2e-4,
     "service_s": 0.1,
     "service_scv": 1,
     "service_third_moment": 6,
@@ -453,6 +456,7 @@ SAMPLE = {
     "weak_usd": 0.002,
     "weight_bits": 4,
     "weight_bytes": 3.5e10,
+    "weight_s": 0.0104,
     "window_tokens": 1e3,
     "written_tokens": 1e4,
     "years": 2,

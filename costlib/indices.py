@@ -1,0 +1,139 @@
+"""Price indices: what the price book says has happened to prices, in the three senses of the word.
+
+The list price of a tier follows what a vendor calls by one name; the cheapest price is that of
+any model on sale; the price at constant quality is the cheapest of the models that a source
+calls at least as good as an old one (`data/quality_matches.csv`).
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable
+
+import numpy as np
+import pandas as pd
+
+from costlib import pricebook, pricing
+from costlib.tables import UnknownNameError, rows
+
+__all__ = ["at_quality", "cheapest", "falls", "steps", "tier", "tiers", "vendors", "words_usd"]
+
+DAYS_PER_YEAR = 365.25
+
+
+@functools.cache
+def _first_tiers() -> pd.DataFrame:
+    """Standard prices of short prompts with a day, in the order of their days."""
+    table = pricebook.table()
+    kept = table[
+        (table["service"] == pricebook.STANDARD)
+        & (table["above_input_tokens"] == 0)
+        & (table["since"] != "")
+    ]
+    day = pd.to_datetime(kept["since"], format="ISO8601")
+    past = kept.assign(day=day)[day <= pd.Timestamp(pricebook.read_on())]
+    return past.sort_values(["day", "name"], kind="stable").reset_index(drop=True)
+
+
+def steps(names: Iterable[str] | None = None) -> pd.DataFrame:
+    """Every dated standard price, or those of some models, in the order of their days.
+
+    Returns
+    -------
+        Rows of `pricebook.table` with `day` as a timestamp; announced prices are left out.
+    """
+    found = _first_tiers()
+    return found if names is None else found[found["name"].isin(list(names))]
+
+
+def vendors() -> list[str]:
+    """Providers that make models of their own, those with most dated prices first."""
+    made = _first_tiers()
+    return made.loc[made["weights"] == "", "provider"].value_counts().index.tolist()
+
+
+def tiers() -> list[str]:
+    """Names of the tiers of `data/price_tiers.csv`, in its order."""
+    return list(dict.fromkeys(row["tier"] for row in rows("price_tiers.csv")))
+
+
+def tier(name: str) -> pd.DataFrame:
+    """List price of a tier: each model's price from its day until the next model of the tier.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such tier; the message names those there are.
+    """
+    models = [row["model"] for row in rows("price_tiers.csv") if row["tier"] == name]
+    if not models:
+        raise UnknownNameError(f"no tier {name!r}; there are {', '.join(tiers())}")
+    return steps(models).assign(tier=name).reset_index(drop=True)
+
+
+def _lowest(found: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Rows that undercut all before them."""
+    before = found[column].cummin().shift(fill_value=np.inf)
+    return found[found[column] < before].reset_index(drop=True)
+
+
+def cheapest(column: str = "input_usd_per_mtok") -> pd.DataFrame:
+    """Prices that undercut every earlier one of the book, whatever the model can do."""
+    return _lowest(_first_tiers(), column)
+
+
+def at_quality(model: str, column: str = "input_usd_per_mtok") -> pd.DataFrame:
+    """Prices that undercut all earlier ones of a model or of what sources call as good.
+
+    Raises
+    ------
+    UnknownNameError
+        If no source compares anything with the model.
+    """
+    pairs = [(row["model"], row["matches"]) for row in rows("quality_matches.csv")]
+    as_good = {model}
+    while more := {new for new, old in pairs if old in as_good} - as_good:
+        as_good |= more
+    if len(as_good) == 1:
+        known = ", ".join(sorted({old for _, old in pairs}))
+        raise UnknownNameError(f"no source matches anything with {model!r}; some do with {known}")
+    return _lowest(steps(as_good), column)
+
+
+def falls(found: pd.DataFrame, column: str = "input_usd_per_mtok") -> pd.Series[float]:
+    """What happened between the first and the last row of an index.
+
+    Returns
+    -------
+        first and last price, the times between them (above 1: it fell), the years, and the
+        yearly fall; NaN where the index has one day only.
+    """
+    first, last = found[column].iloc[0], found[column].iloc[-1]
+    years = (found["day"].iloc[-1] - found["day"].iloc[0]).days / DAYS_PER_YEAR
+    yearly = (
+        pricing.yearly_fall_fraction(first_usd_per_mtok=first, last_usd_per_mtok=last, years=years)
+        if years > 0
+        else np.nan
+    )
+    return pd.Series(
+        {"first": first, "last": last, "times": first / last, "years": years, "yearly": yearly}
+    )
+
+
+def words_usd() -> pd.DataFrame:
+    """List price of a million English words where the tokenizer's rate is known."""
+    found = []
+    for row in rows("tokenizers.csv"):
+        listed = pricebook.price(row["model"])
+        times = 1e6 / row["words_per_mtok"]
+        found.append(
+            {
+                "model": row["model"],
+                "words_per_mtok": row["words_per_mtok"],
+                "input_usd_per_mtok": listed.input_usd_per_mtok,
+                "output_usd_per_mtok": listed.output_usd_per_mtok,
+                "input_usd": times * listed.input_usd_per_mtok,
+                "output_usd": times * listed.output_usd_per_mtok,
+            }
+        )
+    return pd.DataFrame(found)
