@@ -413,6 +413,16 @@ SCHEMA: Final[dict[str, dict[str, Callable[[str], Any]]]] = {
         "source": _text,
         "as_of": _date,
     },
+    "demand.csv": {
+        "name": _text,
+        "kind": _text,
+        "words": _text,
+        "quantity": _text,
+        "value": _positive,
+        "top_fraction": _or(math.nan, _share),
+        "read": _text,
+        **_PROVENANCE,
+    },
     "router_published.csv": {
         **dict.fromkeys(("bench", "strong", "weak", "router"), _text),
         "training": _or("", _text),
