@@ -24,9 +24,11 @@ import pandas as pd
 
 from costlib import (
     batching,
+    cascading,
     catalog,
     clipping,
     compaction,
+    coupling,
     drafts,
     energy,
     experts,
@@ -42,9 +44,11 @@ from costlib import (
     recurrence,
     reuse,
     roofline,
+    routing,
     serving,
     sessions,
     shrinking,
+    significance,
     staffing,
     tiers,
     units,
@@ -133,6 +137,10 @@ MODULES: Final[Mapping[str, Any]] = {
     "queueing": queueing,
     "staffing": staffing,
     "clipping": clipping,
+    "routing": routing,
+    "cascading": cascading,
+    "coupling": coupling,
+    "significance": significance,
     "claims": sys.modules[__name__],
 }
 FACTS: Final = ("accelerator", "price")

@@ -229,6 +229,20 @@ def test_every_citation_is_in_the_bibliography(chapter):
 
 # Per chapter: numbers of a reader's own, and what is senseless with what the error has to name.
 OTHER = {
+    "api_prices": {
+        "model": "gpt-4o",
+        "at": "2026-11-01",
+        "quality_of": "gpt-3-davinci",
+        "vendor": "Google",
+        "kind": "output",
+        "input_tokens": 300_000,
+        "hit_fraction": 0,
+        "tokenizer_times": 1.35,
+        "commitment_musd": 2,
+        "usage_musd": 3,
+        "value_usd_per_mtok": 1,
+        "peak_to_mean": 1.5,
+    },
     "long_context_cliff": {
         "rent_usd_per_h": 3.2,
         "memory_gb": 141,
@@ -280,6 +294,16 @@ OTHER = {
         "queue_accelerator": "A100",
         "busy_fraction": 0.5,
     },
+    "routing": {
+        "bench": "GSM8K",
+        "strong_usd_per_mtok": 30,
+        "weak_usd_per_mtok": 2,
+        "kept_fraction": 0.9,
+        "loss_usd": 0.5,
+        "waiting_usd_per_h": 60,
+        "n_weak_servers": 40,
+        "table_path": "tests/example_scores.csv",
+    },
     "serving_at_load": {
         "model": "gpt-oss-120b",
         "accelerator": "H200",
@@ -323,6 +347,17 @@ OTHER = {
     },
 }
 SENSELESS = {
+    "api_prices": [
+        ("model", "sonnet", r"no API price 'sonnet'; did you mean .*claude-"),
+        ("at", "2020-01-01", r"at: claude-sonnet-5-5 was launched on 2026-09-28"),
+        ("at", "last year", r"at must be a date .*'last year'"),
+        ("quality_of", "gpt-5", r"no source matches anything with 'gpt-5'"),
+        ("vendor", "AWS", r"vendor must be one of all, OpenAI, .*'AWS'"),
+        ("hit_fraction", 1.2, r"hit_fraction .*1\.2"),
+        ("input_tokens", -1, r"input_tokens .*-1"),
+        ("commitment_musd", 0, r"commitment_musd .*\b0"),
+        ("full_price_fraction", 60, r"full_price_fraction .*60"),
+    ],
     "long_context_cliff": [
         ("rent_usd_per_h", -1, r"rent_usd_per_h .*-1"),
         ("memory_gb", "big", r"memory.*'?big'?"),
@@ -363,6 +398,17 @@ SENSELESS = {
         ("gpus_h100", -2, r"gpus_h100 .*-2"),
         ("weight_format", "mxfp5", r"'mxfp5'.*mxfp4"),
         ("busy_fraction", 1.2, r"busy_fraction .*1\.2"),
+    ],
+    "routing": [
+        ("bench", "MMLUU", r"'MMLUU'; there are GSM8K, MMLU"),
+        ("bench", "MT-Bench", r"the score of bench MT-Bench must lie in \[0, 1\]"),
+        ("bench", "RouterArena", r"the gap between the models of bench RouterArena must be pos"),
+        ("kept_fraction", 1.2, r"kept_fraction .*1\.2"),
+        ("loss_usd", -1, r"loss_usd .*-1"),
+        ("weak_usd_per_mtok", 30, r"strong_usd_per_mtok minus weak_usd_per_mtok .*-5\.3"),
+        ("n_weak_servers", 0, r"n_weak_servers .*\b0"),
+        ("table_path", "nowhere.csv", r"nowhere\.csv: not found"),
+        ("table_path", "data/hbm.csv", r"data/hbm\.csv: lacks the column query"),
     ],
     "serving_at_load": [
         ("workload", "chats", r"'chats'.*\bchat\b"),

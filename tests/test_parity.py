@@ -20,6 +20,7 @@ from costlib import (
     deploy,
     drafts,
     frontier,
+    indices,
     kv,
     machines,
     mixtures,
@@ -35,7 +36,7 @@ from costlib import (
     work,
     workloads,
 )
-from costlib.charts import queue_live, sizing, validation
+from costlib.charts import bill_live, queue_live, sizing, validation
 from costlib.charts.speculative import CONTEXTS_K
 from costlib.replica import replica
 
@@ -660,14 +661,130 @@ def compare_mix(spec):
     return n_points
 
 
+def compare_router(spec):
+    """Three curves, the reader's point, the best share, and what is said; how many points."""
+    bound = inputs(spec)
+    assert {p["bind"]["max"] for p in bound.values() if "max" in p["bind"]} >= {100}
+    share, n_points = np.arange(101) / 100, 0
+    for setting in settings(spec):
+        right, skill = (
+            {name: setting[f"{name}_quality"] / 100 for name in ("weak", "strong")},
+            setting["skill_fraction"] / 100,
+        )
+        low = max(right["weak"] - right["strong"], 0)
+        high = min(right["weak"], 1 - right["strong"])
+        worse = low + setting["apart_fraction"] / 100 * (high - low)
+        better = right["strong"] - right["weak"] + worse
+        dear = setting["strong_usd"] / 1000
+        cheap, deciding = dear / setting["cheaper"], setting["router_usd"] * 1e-6
+
+        def paid(
+            p, k, right=right, better=better, worse=worse, d=dear, c=cheap, o=deciding, s=setting
+        ):
+            oracle = np.minimum(p, better) - np.maximum(p - 1 + worse, 0)
+            quality = right["weak"] + (1 - k) * p * (better - worse) + k * oracle
+            return p * d + (1 - p) * c + o + (1 - quality) * s["loss_usd"], quality
+
+        alone = [
+            cost + (1 - right[name]) * setting["loss_usd"]
+            for cost, name in ((cheap, "weak"), (dear, "strong"))
+        ]
+        curves = plotted(spec, setting, "datum.share", "datum.cost")
+        for curve, k in zip(curves[4:7], (0, 1, skill), strict=True):
+            exact = 100 * paid(share, k)[0] / alone[1]
+            seen = exact < 199.999
+            assert set(np.flatnonzero(seen)) <= set(curve[:, 0])
+            assert_allclose(
+                curve[:, 1], exact[curve[:, 0].astype(int)], rtol=1e-9, err_msg=str(setting)
+            )
+            n_points += len(curve)
+        kinks = np.array([0, better, 1 - worse, 1])
+        costs = paid(kinks, skill)[0]
+        mine, quality = paid(setting["strong_fraction"] / 100, skill)
+        told = told_by(spec, setting, "best_paid + '|' + my_paid + '|' + my_quality + '|' + best")
+        found = [float(value) for value in told.split("|")]
+        assert_allclose(found[:3], [costs.min(), mine, quality], rtol=1e-9, atol=1e-15)
+        best_cost = paid(np.array(found[3]), skill)[0]
+        assert_allclose(best_cost, costs.min(), rtol=1e-9, err_msg=str(setting))
+        assert paid(share, skill)[0].min() >= costs.min() * (1 - 1e-9)
+        words = told_by(spec, setting, "readout")
+        routed = costs.min() < min(alone) * (1 - 1e-9)
+        if routed or costs.min() > min(alone) * (1 + 1e-9):
+            assert ("Best is" in words) == routed, setting
+    return n_points
+
+
+def compare_timeline(spec):
+    """Every price of the vendor that is chosen, and the cheapest so far."""
+    steps, vendors, n_points = indices.steps(), indices.vendors(), 0
+    assert inputs(spec)["vendor"]["bind"]["labels"] == ["all vendors", *vendors]
+    for setting in settings(spec):
+        column = ("input_usd_per_mtok", "output_usd_per_mtok")[int(setting["kind"])]
+        place = int(setting["vendor"])
+        mine = steps if place == 0 else steps[steps["provider"] == vendors[place - 1]]
+        every, chosen, _ = plotted(spec, setting, "datum.price")
+        lowest = plotted(spec, setting, "datum.price", "datum.low")[2]
+        assert_allclose(np.sort(every[:, 0]), np.sort(steps[column]))
+        assert_allclose(np.sort(chosen[:, 0]), np.sort(mine[column]))
+        in_order = mine.assign(price=mine[column]).sort_values(["day", "price"])
+        assert_allclose(np.sort(lowest[:, 1]), np.sort(in_order["price"].cummin()))
+        told = told_by(spec, setting, "readout")
+        assert told.startswith(f"{len(mine)} dated prices of")
+        n_points += len(every) + len(chosen)
+    return n_points
+
+
+def compare_bill(spec):
+    """Every part of the bill, the whole and its share of list."""
+    models = inputs(spec)["model"]["bind"]["labels"]
+    rates, n_points = bill_live.card(models), 0
+    scales = {"input_tokens": 1e3, "hit_fraction": 0.01, "discount_fraction": 0.01}
+    scales["n_requests"] = 1e3
+    for setting in settings(spec, n_random=150):
+        moved = {name: value * scales.get(name, 1) for name, value in setting.items()}
+        model, service = models[int(moved["model"])], ("standard", "batch")[int(moved["batch"])]
+        tokens = moved["tokenizer_times"] * moved["input_tokens"]
+        sold = {row.service for row in pricebook.book() if row.name == model}
+        prices = pricebook.request_prices(
+            model, tokens, service=service if service in sold else "standard"
+        )
+        read = moved["hit_fraction"] * moved["input_tokens"]
+        request = {
+            "input_tokens": moved["input_tokens"],
+            "output_tokens": moved["output_tokens"],
+            "reasoning_tokens": moved["reasoning_tokens"],
+            "tokenizer_times": moved["tokenizer_times"],
+        }
+        whole = moved["n_requests"] * pricing.request_usd(
+            **request,
+            **prices,
+            cached_tokens=read,
+            written_tokens=(moved["input_tokens"] - read) * (read > 0),
+            discount_fraction=moved["discount_fraction"],
+        )
+        listed = moved["n_requests"] * pricing.request_usd(
+            **request, **pricebook.request_prices(model, tokens)
+        )
+        bars, _ = plotted(spec, setting, "datum.usd", "list_usd", "month_usd")
+        assert_allclose(bars[:, 0].sum(), whole, rtol=1e-9, atol=1e-9)
+        assert_allclose(bars[0, 1:], [listed, whole], rtol=1e-9, atol=1e-9)
+        mine = bill_live.bill(rates, **moved)
+        assert_allclose(bars[:, 0], list(mine.values())[:-1], rtol=1e-9, atol=1e-9)
+        assert_allclose(mine["list"], listed, rtol=1e-9)
+        n_points += len(bars) + 2
+    return n_points
+
+
 # A chapter with sliders registers here, chart by chart in the order of its page.
 COMPARISONS = {
+    "api_prices": [compare_timeline, compare_bill],
     "long_context_cliff": [compare_cliff],
     "moe": [compare_mixture],
     "parallelism": [compare_group],
     "prefix_and_tiers": [compare_prompt],
     "queueing": [compare_queue],
     "roofline": [compare_frontier],
+    "routing": [compare_router],
     "serving_at_load": [compare_sizing],
     "shrinking_the_cache": [compare_cache],
     "speculative": [compare_drafts],
