@@ -8,15 +8,25 @@ calls at least as good as an old one (`data/quality_matches.csv`).
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import pandas as pd
 
-from costlib import pricebook, pricing
+from costlib import catalog, kv, pricebook, pricing, roofline, units, work
 from costlib.tables import UnknownNameError, rows
 
-__all__ = ["at_quality", "cheapest", "falls", "steps", "tier", "tiers", "vendors", "words_usd"]
+__all__ = [
+    "at_quality",
+    "cheapest",
+    "falls",
+    "implied_batches",
+    "steps",
+    "tier",
+    "tiers",
+    "vendors",
+    "words_usd",
+]
 
 DAYS_PER_YEAR = 365.25
 
@@ -137,3 +147,68 @@ def words_usd() -> pd.DataFrame:
             }
         )
     return pd.DataFrame(found)
+
+
+def implied_batches(
+    output_times: Sequence[float],
+    context_tokens: Sequence[float],
+    *,
+    model: str,
+    accelerator: str,
+    weight_bits: float,
+    cache_bits: float,
+    compute_fraction: float,
+) -> pd.DataFrame:
+    """Batch that each price ratio would stand for on one accelerator, if prices followed costs.
+
+    Parameters
+    ----------
+    output_times
+        Prices of output over input. [-]
+    context_tokens
+        Lengths of the cache that a token of output reads. [tokens]
+    model
+        A name of the catalog.
+    accelerator
+        A name of the catalog.
+    weight_bits
+        Bits of a weight. [bits]
+    cache_bits
+        Bits of a cached value. [bits]
+    compute_fraction
+        Share of the peak that reading a prompt reaches. [-]
+
+    Returns
+    -------
+        A row per ratio: `times`, and a column per context; infinite where reading the cache
+        alone makes output dearer.
+    """
+    device, of = catalog.accelerator(accelerator), catalog.model(model)
+    rate = {"bytes_per_s": device.memory_bytes_per_s}
+    total, active = (
+        float(
+            count(
+                **catalog.weight_layers(of, active=only_active),
+                embedding_params=of.embedding_params,
+            )
+        )
+        for count, only_active in ((work.total_params, False), (work.active_params, True))
+    )
+    found = pd.DataFrame({"times": np.asarray(output_times, dtype=np.float64)})
+    for context in context_tokens:
+        held = kv.sequence_bytes(
+            context, **catalog.cache_layers(of), bytes_per_value=cache_bits / units.BITS_PER_BYTE
+        )
+        found[f"at_{context:.0f}"] = pricing.implied_requests(
+            found["times"],
+            input_token_s=roofline.flop_s(
+                flop=2 * active,
+                peak_flop_per_s=device.peak_flop_per_s["bf16"],
+                compute_fraction=compute_fraction,
+            ),
+            weight_s=roofline.transfer_s(
+                moved_bytes=total * weight_bits / units.BITS_PER_BYTE, **rate
+            ),
+            sequence_s=roofline.transfer_s(moved_bytes=held, **rate),
+        )
+    return found

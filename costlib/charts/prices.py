@@ -1,0 +1,363 @@
+"""Charts of `api_prices`: list prices over time, bills, steps of the price, contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from costlib.charts.controls import Control, params
+from costlib.charts.theme import band, cast, end_labels, hue, reference, spread, titled, usd
+
+__all__ = [
+    "bill_dots",
+    "contract_lines",
+    "index_lines",
+    "length_lines",
+    "ratio_points",
+    "timeline",
+    "timeline_controls",
+    "timeline_point",
+]
+
+KINDS: Final = ("input_usd_per_mtok", "output_usd_per_mtok")
+KIND_WORDS: Final = ("input", "output")
+# ways to pay less, in the order of the bars
+WAYS: Final[Mapping[str, str]] = {"cached": "teal", "batch": "ochre", "both": "blue"}
+
+
+def _usd_axis(title: str, low: float, high: float) -> alt.Y:
+    return alt.Y(
+        "price:Q",
+        title=title,
+        scale=alt.Scale(type="log", domain=[low, high]),
+        axis=alt.Axis(
+            values=[0.01, 0.1, 1, 10, 100],
+            labelExpr="datum.value < 1 ? format(datum.value, '$.2f') : format(datum.value, '$.0f')",
+        ),
+    )
+
+
+def _day_axis(low: str, high: str) -> alt.X:
+    return alt.X(
+        "day:T",
+        title=None,
+        scale=alt.Scale(domain=[{"year": int(low)}, {"year": int(high)}]),
+        axis=alt.Axis(format="%Y", tickCount="year"),
+    )
+
+
+# --- every price -------------------------------------------------------------------------------
+
+
+def timeline_controls(vendors: Sequence[str], *, vendor: str, kind: str) -> tuple[Control, ...]:
+    """Whose prices to show, and of which token."""
+    if vendor not in ("all", *vendors):
+        raise ValueError(f"vendor must be one of all, {', '.join(vendors)}, got {vendor!r}")
+    if kind not in KIND_WORDS:
+        raise ValueError(f"kind must be one of {', '.join(KIND_WORDS)}, got {kind!r}")
+    return (
+        Control(
+            parameter="vendor",
+            label="Show",
+            unit="",
+            value=float(["all", *vendors].index(vendor)),
+            options=tuple(float(place) for place in range(len(vendors) + 1)),
+            words=("all vendors", *vendors),
+        ),
+        Control(
+            parameter="kind",
+            label="Price of",
+            unit="",
+            value=float(KIND_WORDS.index(kind)),
+            options=(0.0, 1.0),
+            words=KIND_WORDS,
+        ),
+    )
+
+
+def _shown(steps: pd.DataFrame, vendors: Sequence[str]) -> pd.DataFrame:
+    """Prices as the chart holds them: day, both prices, place of the vendor (0: another)."""
+    places = {name: place for place, name in enumerate(vendors, start=1)}
+    return pd.DataFrame(
+        {
+            "day": steps["day"].dt.strftime("%Y-%m-%d"),
+            "name": steps["name"],
+            "place": steps["provider"].map(places).fillna(0).astype(int),
+            "input": steps["input_usd_per_mtok"],
+            "output": steps["output_usd_per_mtok"],
+        }
+    )
+
+
+def timeline(
+    steps: pd.DataFrame, vendors: Sequence[str], controls: Sequence[Control], *, title: str
+) -> Any:
+    """Every dated list price, the chosen vendor's in colour, and the cheapest so far."""
+    rows = _shown(steps, vendors)
+    x, y = _day_axis("2020", "2027"), _usd_axis("USD per million tokens", 0.01, 200)
+    price = "[datum.input, datum.output][kind]"
+    base = alt.Chart(rows).transform_calculate(price=price)
+    chosen = base.transform_filter("vendor == 0 || datum.place == vendor")
+    lowest = chosen.transform_window(
+        low="min(price)", sort=[alt.SortField("day"), alt.SortField("price")], frame=[None, 0]
+    )
+    low_price = alt.Y("low:Q").scale(type="log", domain=[0.01, 200])
+    counts, cheapest, dearest = [], [], []
+    for place in range(len(vendors) + 1):
+        mine = rows if place == 0 else rows[rows["place"] == place]
+        counts.append(len(mine))
+        for kind in KIND_WORDS:
+            cheapest.append(float(mine[kind].min()))
+            dearest.append(float(mine[kind].max()))
+    names = ["all vendors", *vendors]
+    spoken = (
+        f"{counts!r}[vendor] + ' dated prices of ' + {names!r}[vendor] + ': ' + "
+        f"{list(KIND_WORDS)!r}[kind] + ' from ' + format({cheapest!r}[2 * vendor + kind], '$.4~g')"
+        f" + ' to ' + format({dearest!r}[2 * vendor + kind], '$.4~g') + ' per million tokens.'"
+    )
+    return titled(
+        alt.layer(
+            base.mark_circle(size=22, color=hue("muted"), opacity=0.18).encode(x, y),
+            chosen.mark_circle(size=34, color=hue("blue"), opacity=0.75).encode(
+                x, y, tooltip=["name:N", "day:N", "price:Q"]
+            ),
+            lowest.mark_line(interpolate="step-after", color=hue("magenta")).encode(x, low_price),
+        ).add_params(*params(controls), alt.param("readout", expr=spoken)),
+        title=title,
+        subtitle="Standard list price in USD per million tokens, each from its first day on, "
+        "logarithmic axis; red: the cheapest so far of those shown",
+        description=f"Interactive scatter of {len(rows)} list prices from "
+        f"{rows['day'].min()} to {rows['day'].max()}, {usd(float(rows['input'].min()))} to "
+        f"{usd(float(rows['input'].max()))} per million tokens of input.",
+        note="Filtered in your browser. Prices without a date are in the table and not here.",
+        height=360,
+    )
+
+
+def timeline_point(
+    steps: pd.DataFrame, vendors: Sequence[str], *, vendor: float, kind: float
+) -> Any:
+    """The same choice computed in Python: prices of a vendor, the cheapest so far marked."""
+    rows = _shown(steps, vendors)
+    mine = rows if vendor == 0 else rows[rows["place"] == vendor]
+    mine = mine.assign(price=mine[KIND_WORDS[int(kind)]]).sort_values(["day", "price"])
+    mine["low"] = mine["price"].cummin()
+    x, y = _day_axis("2020", "2027"), _usd_axis("USD per million tokens", 0.01, 200)
+    points = alt.Chart(mine).mark_circle(size=34, color=hue("blue"), opacity=0.75).encode(x, y)
+    line = (
+        alt.Chart(mine)
+        .mark_line(interpolate="step-after", color=hue("magenta"))
+        .encode(x, alt.Y("low:Q").scale(type="log", domain=[0.01, 200]))
+    )
+    whose = "All vendors" if vendor == 0 else vendors[int(vendor) - 1]
+    return titled(
+        alt.layer(points, line),
+        title=f"{whose}: {len(mine)} dated prices of {KIND_WORDS[int(kind)]}, "
+        f"{usd(mine['price'].min())} to {usd(mine['price'].max())}",
+        subtitle="USD per million tokens, logarithmic axis; red: the cheapest so far",
+        description="Scatter of list prices over time.",
+    )
+
+
+# --- indices -----------------------------------------------------------------------------------
+
+
+def index_lines(
+    indices: Mapping[str, pd.DataFrame], *, until: str, title: str, subtitle: str
+) -> Any:
+    """Three senses of "the price", each as a step line from its first day to the last."""
+    hues = dict(zip(indices, ("blue", "ochre", "magenta"), strict=True))
+    rows = pd.concat(
+        [
+            pd.DataFrame(
+                {
+                    "index": name,
+                    "day": [*found["day"].dt.strftime("%Y-%m-%d"), until],
+                    "price": [*found["input_usd_per_mtok"], found["input_usd_per_mtok"].iloc[-1]],
+                }
+            )
+            for name, found in indices.items()
+        ]
+    )
+    color = alt.Color("index:N", scale=cast(hues), legend=None)
+    low, high = 0.015, 100.0
+    lines = (
+        alt.Chart(rows)
+        .mark_line(interpolate="step-after")
+        .encode(_day_axis("2020", "2027"), _usd_axis("USD per million tokens", low, high), color)
+    )
+    ends = rows[rows["day"] == until].copy()
+    ends["label_y"] = spread(list(ends["price"]), low=low, high=high, height=340)
+    ends["label"] = [
+        [name, usd(price)] for name, price in zip(ends["index"], ends["price"], strict=True)
+    ]
+    labels = (
+        alt.Chart(ends[["day", "label_y", "label", "index"]])
+        .mark_text(align="left", baseline="middle", dx=8, dy=-7, lineHeight=14, fontWeight=600)
+        .encode(_day_axis("2020", "2027"), alt.Y("label_y:Q"), text="label:N", color=color)
+    )
+    told = " ".join(
+        f"{name}: {usd(float(found['input_usd_per_mtok'].iloc[0]))} to "
+        f"{usd(float(found['input_usd_per_mtok'].iloc[-1]))}."
+        for name, found in indices.items()
+    )
+    return titled(
+        alt.layer(lines, labels),
+        title=title,
+        subtitle=subtitle,
+        description=f"Step lines of three price indices. {told}",
+    )
+
+
+def ratio_points(rows: pd.DataFrame, medians: pd.DataFrame, *, title: str, subtitle: str) -> Any:
+    """Price of output over input: every model a dot, the median of each year a line.
+
+    `rows` has day and times; `medians` has the middle of its year as day, and times.
+    """
+    x = _day_axis("2020", "2027")
+    y = alt.Y("times:Q", title="Output over input (times)", scale=alt.Scale(domain=[0, 9]))
+
+    def drawn(frame: pd.DataFrame) -> pd.DataFrame:
+        return pd.DataFrame(
+            {"day": frame["day"].dt.strftime("%Y-%m-%d"), "times": frame["times"].round(3)}
+        )
+
+    dots = alt.Chart(drawn(rows)).mark_circle(size=30, color=hue("muted"), opacity=0.35)
+    middle = alt.Chart(drawn(medians).assign(text=lambda r: r["times"].map("{:.1f}".format)))
+    return titled(
+        alt.layer(
+            dots.encode(x, y),
+            middle.mark_line(point=alt.OverlayMarkDef(size=50), color=hue("blue")).encode(x, y),
+            middle.mark_text(dy=-14, fontWeight=600, color=hue("blue")).encode(x, y, text="text:N"),
+        ),
+        title=title,
+        subtitle=subtitle,
+        description="Scatter of the price of output over that of input by day, with the median "
+        "of each year: "
+        + ", ".join(
+            f"{day:%Y} {times:.1f}"
+            for day, times in zip(medians["day"], medians["times"], strict=True)
+        )
+        + " times.",
+        height=280,
+    )
+
+
+# --- bills -------------------------------------------------------------------------------------
+
+
+def bill_dots(bills: pd.DataFrame, *, title: str, subtitle: str) -> Any:
+    """What each way to pay less leaves of the list bill of each workload."""
+    rows = pd.DataFrame(
+        [
+            {
+                "workload": row.workload,
+                "way": way,
+                "left": round(100 * getattr(row, f"{way}_fraction"), 2),
+                "text": f"{100 * getattr(row, f'{way}_fraction'):.0f} %",
+            }
+            for row in bills.itertuples()
+            for way in WAYS
+            if np.isfinite(getattr(row, f"{way}_fraction"))
+        ]
+    )
+    y = alt.Y("workload:N", sort=list(bills["workload"]), title=None).axis(labelFontSize=13)
+    x = alt.X("left:Q", title="Left of the list bill (%)", scale=alt.Scale(domain=[0, 105]))
+    color = alt.Color("way:N", scale=cast(WAYS), legend=alt.Legend(columns=3, title=None))
+    offset = alt.YOffset("way:N", sort=list(WAYS))
+    bars = alt.Chart(rows).mark_bar(height=9).encode(x, y, offset, color)
+    words = (
+        alt.Chart(rows)
+        .mark_text(align="left", dx=4, fontSize=11)
+        .encode(x, y, offset, color, text="text:N")
+    )
+    return titled(
+        alt.layer(bars, words, reference(5, "“95 % off”", axis="x")),
+        title=title,
+        subtitle=subtitle,
+        description="Bars of the share of the list bill that a cache, a batch and both leave. "
+        + " ".join(f"{r.workload}, {r.way}: {r.text}." for r in rows.itertuples()),
+        height=300,
+    )
+
+
+def length_lines(
+    bills: pd.DataFrame, edges: Mapping[str, tuple[float, float]], *, title: str, subtitle: str
+) -> Any:
+    """Bill of a request by the length of its prompt; tinted: prompts that no one should send.
+
+    `bills` has name, tokens (thousands) and usd; `edges` the tinted band of each name.
+    """
+    hues = dict(zip(dict.fromkeys(bills["name"]), ("blue", "ochre", "magenta"), strict=False))
+    color = alt.Color("name:N", scale=cast(hues), legend=None)
+    x = alt.X("tokens:Q", title="Prompt (thousand tokens)", scale=alt.Scale(nice=False))
+    most = float(bills["usd"].max())
+    y = alt.Y("usd:Q", title="USD per request", axis=alt.Axis(format="$.2f"))
+    layers = [
+        alt.Chart(bills).mark_line().encode(x, y, color),
+        end_labels(
+            bills.assign(text=bills["usd"].map(usd)),
+            x="tokens",
+            y="usd",
+            name="name",
+            text="text",
+            color=color,
+            low=0,
+            high=most,
+            log=False,
+        ),
+    ]
+    for name, (low, high) in edges.items():
+        tinted = bills[(bills["name"] == name) & bills["tokens"].between(low, high)]
+        layers.insert(
+            0,
+            band(
+                tinted.assign(zero=0.0), x="tokens", low="zero", high="usd", token=hues[str(name)]
+            ),
+        )
+    return titled(
+        alt.layer(*layers),
+        title=title,
+        subtitle=subtitle,
+        description="Lines of the bill of a request by the length of its prompt, which jump at "
+        "the edge of a tier. "
+        + " ".join(
+            f"{name}: from {low:,.0f} to {high:,.0f} thousand tokens cutting back is cheaper."
+            for name, (low, high) in edges.items()
+        ),
+    )
+
+
+def contract_lines(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
+    """What is paid by what is used, under contracts; `rows` has contract, used, paid (millions)."""
+    hues = dict(zip(dict.fromkeys(rows["contract"]), ("muted", "blue", "ochre"), strict=False))
+    color = alt.Color("contract:N", scale=cast(hues), legend=None)
+    y = alt.Y("paid:Q", title="Paid in the year (million USD)")
+    lines = (
+        alt.Chart(rows)
+        .mark_line()
+        .encode(alt.X("used:Q", title="Used in the year, at list (million USD)"), y, color)
+    )
+    labels = end_labels(
+        rows.assign(text=rows["paid"].map("${:.1f} M".format)),
+        x="used",
+        y="paid",
+        name="contract",
+        text="text",
+        color=color,
+        low=0,
+        high=float(rows["paid"].max()),
+        log=False,
+    )
+    return titled(
+        alt.layer(lines, labels),
+        title=title,
+        subtitle=subtitle,
+        description="Lines of the yearly payment by use under each contract: flat up to the "
+        "commitment, then rising.",
+        height=300,
+    )
