@@ -25,16 +25,16 @@ __all__ = [
 ]
 
 ROUTER: Final = {  # what a router looks at: its hue, and what it is called
-    "random": ("muted", "draws lots"),
-    "length": ("blue", "length of the prompt"),
-    "subject": ("teal", "subject, half of it labelled"),
-    "oracle": ("ink", "knows every answer"),
+    "random": ("muted", "lots"),
+    "length": ("blue", "length"),
+    "subject": ("teal", "subject"),
+    "oracle": ("ink", "oracle"),
 }
 BASELINES: Final = {  # what a saving is measured against: its hue
-    "asking the strong model always": "ink",
-    "drawing lots": "muted",
-    "going by length": "blue",
-    "going by subject": "teal",
+    "strong always": "ink",
+    "lots": "muted",
+    "length": "blue",
+    "subject": "teal",
 }
 PAIR: Final = "gpt-4-1106-preview"
 N_HALVES: Final = 20  # over which a router by subject is averaged
@@ -99,10 +99,10 @@ def savings(kept_fraction: float, *, strong_usd: float, weak_usd: float) -> pd.D
         )
         found = curves(bench)
         calls = {
-            "asking the strong model always": 1.0,
-            "drawing lots": gap,
-            "going by length": found["length"].calls(gap) if "length" in found else np.nan,
-            "going by subject": found["subject"].calls(gap) if "subject" in found else np.nan,
+            "strong always": 1.0,
+            "lots": gap,
+            "length": found["length"].calls(gap) if "length" in found else np.nan,
+            "subject": found["subject"].calls(gap) if "subject" in found else np.nan,
         }
         best = float(calls_at(trained(bench, in_domain=True), gap).min())
         cost = float(routing.routed_usd(best, strong_usd=strong_usd, weak_usd=weak_usd))
@@ -172,8 +172,8 @@ def frontier_lines(bench: str, *, strong: str, weak: str) -> Any:
         if name in found
     ]
     points = []
-    for in_domain, token, name in ((True, "magenta", "trained on its kind"),
-                                   (False, "brown", "trained on chats")):  # fmt: skip
+    for in_domain, token, name in ((True, "magenta", "same kind"),
+                                   (False, "brown", "chats")):  # fmt: skip
         rows = trained(bench, in_domain=in_domain)
         spots_of = pd.DataFrame(
             {
@@ -214,7 +214,7 @@ def frontier_lines(bench: str, *, strong: str, weak: str) -> Any:
         title=f"Half of the gap costs {least:.0f} % strong calls; by {rival} alone, "
         f"{plain[rival]:.0f} %",
         subtitle=f"{strong} and {weak} on {bench}: gap recovered against the share of strong "
-        "calls; diamonds: published routers",
+        "calls; diamonds: published routers, trained on the same kind of question or on chats",
         description=f"Line chart for {bench}. Calls that recover half of the gap: "
         + ", ".join(f"{ROUTER[name][1]} {value:.0f} percent" for name, value in plain.items())
         + f"; best published router {least:.0f} percent. An oracle reaches "
@@ -269,13 +269,12 @@ def baseline_dots(saved: pd.DataFrame, *, kept: str) -> Any:
     )
     zero = alt.Chart(pd.DataFrame({"saved": [0]})).mark_rule(color=hue("control")).encode(x)
     wide = {row["bench"]: row for row in saved.to_dict("records")}
-    first, second = "asking the strong model always", "drawing lots"
+    first, second = "strong always", "lots"
     return titled(
         zero + dots + words,
         title=f"MMLU: {100 * wide['MMLU'][first]:.0f} % saved against always asking GPT-4, "
         f"{100 * wide['MMLU'][second]:.0f} % against drawing lots",
-        subtitle=f"What the best published router saves at {kept} of GPT-4’s score, by what it is "
-        "compared with",
+        subtitle=f"What the best published router saves at {kept} of GPT-4’s score, by baseline",
         description="Dot chart of savings. "
         + " ".join(
             f"{bench}: "
@@ -330,13 +329,13 @@ def loss_lines(ways: Mapping[str, tuple[float, float]], *, flip_usd: float, subt
             alt.Y(
                 "paid:Q",
                 title="An answer, with its failures (USD, logarithmic)",
-                scale=alt.Scale(type="log", domain=[low, high], nice=False),
+                scale=alt.Scale(type="log", domain=[low, 4 * high], nice=False),
             ).axis(values=ticks, labelExpr=money),
             color,
         )
     )
     labels = end_labels(
-        rows, x="loss", y="paid", name="name", text="text", color=color, low=low, high=high
+        rows, x="loss", y="paid", name="name", text="text", color=color, low=low, high=4 * high
     )
     return titled(
         lines + labels + reference(flip_usd, usd(flip_usd), axis="x"),
@@ -402,7 +401,8 @@ def load_lines(
         .mark_text(align="left", dx=4, dy=-8, fontWeight=600)
         .encode(x, y, color, text="name:N")
     )
-    full = 100 * float(share[np.isfinite(time_s)].max())
+    work = load["requests_per_s"] * load["weak_service_s"]
+    full = 100 * min(np.floor(load["n_weak_servers"]) / work, 1)
     chosen = dict(zip(best["name"], best["share"], strict=True))
     return titled(
         chart,

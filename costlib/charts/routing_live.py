@@ -41,13 +41,11 @@ def router_controls(
     thousand = round(1000 * strong_usd, 1)
     deciding = float(round(1e6 * router_usd))
     return (
-        _percent(
-            "strong_fraction", "Sent to the strong model", "% of the queries", strong_fraction
-        ),
-        _percent("skill_fraction", "Skill of the router", "0 lots, 100 oracle", skill_fraction),
+        _percent("strong_fraction", "Sent to the strong model", "% of queries", strong_fraction),
+        _percent("skill_fraction", "Queries the router can tell", "% told apart", skill_fraction),
         _percent("strong_quality", "Strong model right", "%", strong_quality),
         _percent("weak_quality", "Weak model right", "%", weak_quality),
-        _percent("apart_fraction", "Their errors differ", "0 least, 100 most", apart),
+        _percent("apart_fraction", "Their errors differ", "% of the most", apart),
         Control(
             parameter="strong_usd",
             label="Strong model",
@@ -221,18 +219,23 @@ def try_router(controls: Sequence[Control]) -> Any:
             .encode(x, y)
         )
     one = alt.Chart(alt.sequence(0, 1, 1, as_="i"))
-    ends: list[tuple[str, str, str, Any, int]] = [
-        ("strong_paid", "100", "strong model alone", "right", -4),
-        ("weak_paid", "0", "weak model alone", "left", 4),
+    ends: list[tuple[str, str, str, Any, int, str]] = [  # above the lines where they fall, or below
+        ("strong_paid", "100", "strong model alone", "right", -4, "14 : -8"),
+        ("weak_paid", "0", "weak model alone", "left", 4, "-8 : 14"),
     ]
     alone = [
         one.transform_calculate(
             cost=f"100 * {signal} / strong_paid", share=place, text=f"'{words}'"
         )
         .transform_filter(seen)
-        .mark_text(align=align, dx=dx, dy=-8, color=hue("muted"))
+        .mark_text(
+            align=align,
+            dx=dx,
+            dy=alt.ExprRef(f"weak_paid > strong_paid ? {height}"),
+            color=hue("muted"),
+        )
         .encode(x, y, text="text:N")
-        for signal, place, words, align, dx in ends
+        for signal, place, words, align, dx, height in ends
     ]
     rules = [
         one.transform_calculate(cost=f"100 * {signal} / strong_paid")
@@ -317,17 +320,14 @@ def try_router(controls: Sequence[Control]) -> Any:
 
 
 def _spoken() -> str:
-    money = (
-        "('$' + ({0} < 0.1 ? format(1000 * {0}, '.3r') + ' per 1,000' : "
-        "format({0}, '.3r') + ' each'))"
-    )
+    money = "('$' + format(1000 * {0}, 1000 * {0} < 100 ? '.3r' : ',.0f'))"
     saved = "100 * (1 - my_usd / strong_cost)"
     return (
-        "format(100 * my_quality, '.1f') + ' % right; ' + "
+        "format(100 * my_quality, '.1f') + ' % right. A thousand answers cost ' + "
         f"{money.format('my_usd')} + ' to ask, ' + ({saved} >= 0 ? format({saved}, '.0f') + "
-        f"' % less' : format(-({saved}), '.0f') + ' % more') + ' than the strong model alone; "
-        f"with the failures ' + {money.format('my_paid')} + (my_quality > 0 ? ', and per right "
-        f"answer ' + {money.format('my_correct')} : ', and no answer is right') + '. ' + "
+        f"' % less' : format(-({saved}), '.0f') + ' % more') + ' than from the strong model alone, "
+        f"and ' + {money.format('my_paid')} + ' with their failures' + (my_quality > 0 ? '; a "
+        f"thousand right ones ' + {money.format('my_correct')} : '') + '. ' + "
         "(best_paid < min(weak_paid, strong_paid) ? 'Best is ' + format(100 * best, '.0f') + "
         "' % to the strong model.' : weak_paid <= strong_paid ? 'No share of this router beats the "
         "weak model alone.' : 'No share of this router beats the strong model alone.')"
