@@ -23,6 +23,9 @@ PARTS: Final = {
     "into cache": "ochre",
     "output": "brown",
 }
+USD_LABEL: Final = (
+    "datum.value < 1e3 ? format(datum.value, '$~g') : format(datum.value / 1e3, '$,~g') + 'K'"
+)
 SERVICES: Final = ("standard", "batch")
 COLUMNS: Final = (
     "input_usd_per_mtok",
@@ -271,7 +274,7 @@ def try_bill(rates: pd.DataFrame, controls: Sequence[Control]) -> Any:
         .transform_calculate(text="format(datum.usd, datum.usd < 100 ? '$.2f' : '$,.0f')")
     )
     y = alt.Y("part:N", title=None, sort=names).axis(labelFontSize=13)
-    x = alt.X("usd:Q", title="USD a month").axis(format="$,~s")
+    x = alt.X("usd:Q", title="USD a month").axis(labelExpr=USD_LABEL)
     color = alt.Color("part:N", scale=cast(PARTS), legend=None)
     sold = [int(one) for one in rates["sold"]]
     month = f"({' + '.join(signals)})"
@@ -330,7 +333,7 @@ def bill_point(rates: pd.DataFrame, **moved: float) -> Any:
         alt.Chart(rows)
         .mark_bar(height=26)
         .encode(
-            alt.X("usd:Q", title="USD a month").axis(format="$,~s"),
+            alt.X("usd:Q", title="USD a month").axis(labelExpr=USD_LABEL),
             alt.Y("part:N", title=None, sort=list(PARTS)),
             alt.Color("part:N", scale=cast(PARTS), legend=None),
         ),

@@ -258,7 +258,9 @@ def bill_dots(bills: pd.DataFrame, *, title: str, subtitle: str) -> Any:
                 "workload": row.workload,
                 "way": way,
                 "left": round(100 * getattr(row, f"{way}_fraction"), 2),
-                "text": f"{100 * getattr(row, f'{way}_fraction'):.0f} %",
+                "text": f"{100 * getattr(row, f'{way}_fraction'):.2g} %"
+                if getattr(row, f"{way}_fraction") < 0.1
+                else f"{100 * getattr(row, f'{way}_fraction'):.0f} %",
             }
             for row in bills.itertuples()
             for way in WAYS
