@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from costlib import pricebook, pricing
+from costlib.tables import UnknownNameError
 from costlib.workloads import length_table, workloads
 
 __all__ = ["by_length", "provision", "services", "workload_bills"]
@@ -32,9 +33,9 @@ def workload_bills(
     Returns
     -------
         A row per workload: USD per request for `list`, `cached`, `batch` and `both`, the shares
-        of list that the last three leave, and the shares of `list` that are output and of the
-        input that is cached. Whatever is not read from the cache is written to it, where a cache
-        is used and finds anything. NaN for batches that the model does not sell.
+        of list that the last three leave and the least of them, and the shares of `list` that are
+        output and of the input that is cached. Whatever is not read from the cache is written to it, where a cache
+        is used and finds anything. NaN for batches that the book does not know.
 
     Raises
     ------
@@ -43,7 +44,6 @@ def workload_bills(
     """
     if hit_fraction is not None and not 0 <= hit_fraction <= 1:
         raise ValueError(f"hit_fraction must lie in [0, 1], got {hit_fraction!r}")
-    sold = {row.service for row in pricebook.book() if row.name == pricebook.price(model).name}
     found = []
     for name in workloads():
         table = length_table(name)
@@ -61,10 +61,13 @@ def workload_bills(
             ("batch", "batch", {}),
             ("both", "batch", kept),
         ):
-            if service not in sold:
-                row[way] = np.nan
+            try:
+                prices = pricebook.request_prices(model, prompts, at=at, service=service)
+            except (UnknownNameError, ValueError):
+                if service == pricebook.STANDARD:
+                    raise
+                row[way] = np.nan  # the model sells no batch, or the book knows none that day
                 continue
-            prices = pricebook.request_prices(model, prompts, at=at, service=service)
             row[way] = pricing.request_usd(**request, **cache, **prices).mean()
         prices = pricebook.request_prices(model, prompts, at=at)
         answers = pricing.request_usd(**request | {"input_tokens": 0 * prompts}, **prices)
@@ -72,9 +75,8 @@ def workload_bills(
         row["hit_fraction"] = read.sum() / prompts.sum()
         found.append(row)
     bills = pd.DataFrame(found)
-    return bills.assign(
-        **{f"{way}_fraction": bills[way] / bills["list"] for way in ("cached", "batch", "both")}
-    )
+    left = {f"{way}_fraction": bills[way] / bills["list"] for way in ("cached", "batch", "both")}
+    return bills.assign(**left, least_fraction=pd.DataFrame(left).min(axis=1))
 
 
 def by_length(

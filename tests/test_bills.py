@@ -38,6 +38,15 @@ def test_who_sells_no_batches_has_none():
     found = bills.workload_bills("gpt-4-turbo")
     assert found[["batch", "both"]].isna().all(axis=None)
     assert found["list"].notna().all()
+    assert_allclose(found["least_fraction"], 1)
+
+
+def test_a_batch_that_the_book_does_not_know_on_a_day_is_left_out_and_no_price_is():
+    found = bills.workload_bills(SONNET, at="2026-06-01")
+    assert found["batch"].isna().all()
+    assert found["cached"].notna().all()
+    with pytest.raises(ValueError, match="was launched on 2026-02-17"):
+        bills.workload_bills(SONNET, at="2025-06-01")
 
 
 def test_a_longer_prompt_jumps_at_the_edge_of_the_tier():

@@ -230,8 +230,8 @@ def test_every_citation_is_in_the_bibliography(chapter):
 # Per chapter: numbers of a reader's own, and what is senseless with what the error has to name.
 OTHER = {
     "api_prices": {
-        "model": "gpt-4o",
-        "at": "2026-11-01",
+        "model": "deepseek-v4-pro",
+        "at": "2026-09-01",
         "quality_of": "gpt-3-davinci",
         "vendor": "Google",
         "kind": "output",
