@@ -354,13 +354,9 @@ def summary(scores: Scores, *, loss_usd: float = 0.0) -> dict[str, Any]:
     -------
         `models`: a row per model (score, cost, cost with losses); `strong` and `weak`: the best
         model and, among the cheaper ones, that which the best router would pair with it;
-        their costs and the shares `only_strong_fraction`, `only_weak_fraction`; `oracle_usd` and
+        their costs and the shares `only_strong_fraction`, `only_weak_fraction` (`weak` is None, and
+        there is nothing to route to, where the best model is the cheapest); `oracle_usd` and
         `oracle_quality`: asking for every query the cheapest model with the best score.
-
-    Raises
-    ------
-    ScoresError
-        If no model is cheaper than the best one: there is nothing to route to.
     """
     quality, usd = scores.scores.mean(axis=0), scores.costs_usd.mean(axis=0)
     frame = pd.DataFrame(
@@ -382,10 +378,7 @@ def summary(scores: Scores, *, loss_usd: float = 0.0) -> dict[str, Any]:
     strong = int(np.lexsort((usd, -quality))[0])
     cheaper = np.flatnonzero(usd < usd[strong])
     if not cheaper.size:
-        raise ScoresError(
-            f"{scores.name}: the best model, {scores.models[strong]}, is the cheapest, too: "
-            "there is nothing to route to"
-        )
+        return found | {"strong": scores.models[strong], "weak": None}
     together = np.maximum(scores.scores[:, cheaper], scores.scores[:, [strong]]).mean(axis=0)
     weak = int(cheaper[np.lexsort((usd[cheaper], -together))[0]])
     first, second = scores.scores[:, strong], scores.scores[:, weak]

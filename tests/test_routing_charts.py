@@ -101,6 +101,24 @@ def test_the_twin_takes_a_table_by_its_path_and_says_what_is_wrong(controls):
     assert "nowhere.csv: not found" in drawing.value
 
 
+def test_the_twin_draws_the_tables_models_and_not_the_sliders():
+    case = {control.parameter: control.value * control.scale for control in
+            routing_live.router_controls(**CASE)}  # fmt: skip
+    found = routers.summary(routers.read(EXAMPLE))
+    drawn = routing_live.router_point(table=str(EXAMPLE), **case | {"strong_fraction": 1.0})
+    right = f"{100 * found['strong_quality']:.1f} % right"
+    assert drawn.title.text.startswith(right)
+    assert not routing_live.router_point(**case).title.text.startswith(right)
+
+
+def test_a_table_without_a_pair_is_told_so(controls, tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text("query,score a,cost_usd a,score b,cost_usd b\nq,1,1,0,2\n")
+    case = {control.parameter: control.value * control.scale for control in controls}
+    with pytest.raises(routers.ScoresError, match="the best model, a, is the cheapest, too"):
+        routing_live.router_point(table=str(path), **case)
+
+
 def test_a_tables_pair_reaches_the_formulas():
     found = routers.summary(routers.read(EXAMPLE))
     share = found["only_strong_fraction"]

@@ -349,6 +349,11 @@ def router_point(table: str = "", **moved: float) -> Any:
     names = "strong", "weak"
     if table:
         found = routers.summary(routers.read(table), loss_usd=case["loss_usd"])
+        if found["weak"] is None:
+            raise routers.ScoresError(
+                f"{table}: the best model, {found['strong']}, is the cheapest, too: there is "
+                "nothing to route to"
+            )
         case |= _of_table(found)
         names = found["strong"], found["weak"]
     grid = np.arange(0, 101)
