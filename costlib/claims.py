@@ -29,12 +29,15 @@ from costlib import (
     clipping,
     compaction,
     coupling,
+    demand,
     drafts,
     energy,
     experts,
     kv,
     latency,
     links,
+    markets,
+    menus,
     paging,
     pricebook,
     pricing,
@@ -50,8 +53,10 @@ from costlib import (
     shrinking,
     significance,
     staffing,
+    tariffs,
     tiers,
     units,
+    usage,
     work,
 )
 from costlib.catalog import TableError, UnknownNameError, data_path
@@ -141,6 +146,11 @@ MODULES: Final[Mapping[str, Any]] = {
     "cascading": cascading,
     "coupling": coupling,
     "significance": significance,
+    "demand": demand,
+    "usage": usage,
+    "markets": markets,
+    "tariffs": tariffs,
+    "menus": menus,
     "claims": sys.modules[__name__],
 }
 FACTS: Final = ("accelerator", "price")

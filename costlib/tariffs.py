@@ -11,11 +11,12 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike
 
-from costlib._checks import Floats, fraction, non_negative, positive
+from costlib._checks import Floats, fraction, non_negative, positive, within
 from costlib.clipping import clipped_fraction, clipped_mean_tokens
 from costlib.usage import top_share
 
 __all__ = [
+    "band_usd",
     "break_even_usd",
     "kept_usd",
     "loss_fraction",
@@ -79,8 +80,10 @@ def loss_fraction(
     >>> loss_fraction(price_usd=20, mean_usd=8, sigma=1.5, cap_usd=[np.inf, 15, 40]).round(4)
     array([0.0868, 0.    , 0.0868])
     """
-    price, cap = positive("price_usd", price_usd), positive("cap_usd", cap_usd)
-    mean, width = positive("mean_usd", mean_usd), positive("sigma", sigma)
+    price = positive("price_usd", price_usd)
+    cap = positive("cap_usd", cap_usd)
+    mean = positive("mean_usd", mean_usd)
+    width = positive("sigma", sigma)
     slope = (non_negative("overage_times", overage_times) - 1) * fraction(
         "bought_fraction", bought_fraction
     )
@@ -130,7 +133,8 @@ def kept_usd(
     >>> kept_usd(mean_usd=8, sigma=1.5, cap_usd=[np.inf, 40, 15]).round(2)
     array([8.  , 6.38, 4.78])
     """
-    mean, width = positive("mean_usd", mean_usd), positive("sigma", sigma)
+    mean = positive("mean_usd", mean_usd)
+    width = positive("sigma", sigma)
     return clipped_mean_tokens(
         limit_tokens=positive("cap_usd", cap_usd), mean_tokens=mean, sigma=width
     )
@@ -252,6 +256,84 @@ def plan_margin_fraction(
     return 1 - (kept + bought) / paid
 
 
+def band_usd(
+    *,
+    low_usd: ArrayLike,
+    high_usd: ArrayLike,
+    price_usd: ArrayLike,
+    mean_usd: ArrayLike,
+    sigma: ArrayLike,
+    cap_usd: ArrayLike = np.inf,
+    overage_times: ArrayLike = 1,
+    bought_fraction: ArrayLike = 0,
+) -> Floats:
+    r"""Profit, per user of all, from those whose use would cost between two amounts.
+
+    Parameters
+    ----------
+    low_usd
+        Least cost of the band, without a cap. [USD]
+    high_usd
+        Most; infinite for all above. [USD]
+    price_usd
+        What a user pays for a month. [USD]
+    mean_usd
+        What a user would cost in a month without a cap, on average. [USD]
+    sigma
+        Standard deviation of the logarithm of a user's use. [-]
+    cap_usd
+        Cost of the use that the price includes; infinite without a cap. [USD]
+    overage_times
+        Price of use beyond the cap, over its cost. [-]
+    bought_fraction
+        Share of the use beyond the cap that users go on to buy; the rest stops. [-]
+
+    Returns
+    -------
+        What they pay less what they cost; the bands sum to the profit of a user. [USD]
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range, or `low_usd` exceeds `high_usd`; all amounts must be
+        above 0.
+
+    Notes
+    -----
+    Lognormal use. Source: definition.
+
+    Examples
+    --------
+    Of a mean of $12 a user, those below the price bring $14.71 and those above it cost $2.71:
+
+    >>> band_usd(
+    ...     low_usd=[1e-6, 20], high_usd=[20, np.inf], price_usd=20, mean_usd=8, sigma=1.5
+    ... ).round(2)
+    array([14.71, -2.71])
+    """
+    last = positive("high_usd", high_usd)
+    first = within("low_usd", positive("low_usd", low_usd), "high_usd", last)
+    price = positive("price_usd", price_usd)
+    cap = positive("cap_usd", cap_usd)
+    mean = positive("mean_usd", mean_usd)
+    width = positive("sigma", sigma)
+    slope = (non_negative("overage_times", overage_times) - 1) * fraction(
+        "bought_fraction", bought_fraction
+    )
+    over_first = clipped_fraction(limit_tokens=first, mean_tokens=mean, sigma=width)
+    over_last = clipped_fraction(limit_tokens=last, mean_tokens=mean, sigma=width)
+    start = clipped_fraction(limit_tokens=np.maximum(first, cap), mean_tokens=mean, sigma=width)
+    end = clipped_fraction(limit_tokens=np.maximum(last, cap), mean_tokens=mean, sigma=width)
+    held_first = top_share(over_first, sigma=width)
+    held_last = top_share(over_last, sigma=width)
+    held_start = top_share(start, sigma=width)
+    held_end = top_share(end, sigma=width)
+    beyond = mean * (held_start - held_end) - np.where(cap < np.inf, cap, 0.0) * (start - end)
+    spent = mean * (held_first - held_last) - beyond
+    profit: Floats = price * (over_first - over_last) - spent + slope * beyond
+    return profit
+
+
 def marked_up_usd(
     cost_usd: ArrayLike,
     *,
@@ -334,7 +416,8 @@ def staying_fraction(
     >>> staying_fraction(price_usd=[8, 20, 60], mean_usd=8, sigma=1.5, value_times=5).round(3)
     array([0.627, 0.387, 0.154])
     """
-    price, mean = positive("price_usd", price_usd), positive("mean_usd", mean_usd)
+    price = positive("price_usd", price_usd)
+    mean = positive("mean_usd", mean_usd)
     worth = non_negative("value_times", value_times)
     width = positive("sigma", sigma)
     least = price / np.where(worth > 0, worth, 1.0)
@@ -427,7 +510,8 @@ def break_even_usd(
     >>> break_even_usd(mean_usd=8, sigma=1.5, value_times=[10, 5, 2, 1]).round(1)
     array([ 10.9,  16.8, 131.2,   inf])
     """
-    mean, width = positive("mean_usd", mean_usd), positive("sigma", sigma)
+    mean = positive("mean_usd", mean_usd)
+    width = positive("sigma", sigma)
     worth = non_negative("value_times", value_times)
     low = np.log(mean) + 0 * (width + worth)
     high = low + np.log(HIGHEST)

@@ -49,6 +49,24 @@ def test_a_plan_is_what_its_users_pay_and_cost(law, plan):
     assert_allclose(tariffs.loss_fraction(**given), lost, atol=2e-6)
 
 
+@pytest.mark.parametrize(("law", "plan"), [*itertools.product(LAWS[:2], PLANS)])
+def test_a_band_is_what_its_users_bring(law, plan):
+    cap, times, bought = plan
+    cost = users(*law)
+    within = np.minimum(cost, cap)
+    brought = 20 + (times - 1) * bought * (cost - within) - within
+    edges = np.array([1e-9, 3, 12, 18, 40, 90, np.inf])
+    given = {"price_usd": 20, "mean_usd": law[0], "sigma": law[1], "cap_usd": cap}
+    given |= {"overage_times": times, "bought_fraction": bought}
+    found = tariffs.band_usd(low_usd=edges[:-1], high_usd=edges[1:], **given)
+    wanted = [
+        brought[(cost > low) & (cost <= high)].sum() / N for low, high in itertools.pairwise(edges)
+    ]
+    assert_allclose(found, wanted, rtol=2e-3, atol=2e-3)
+    profit = tariffs.revenue_usd(**given) * tariffs.plan_margin_fraction(**given)
+    assert_allclose(found.sum(), profit, rtol=1e-9)
+
+
 def test_the_published_seat():
     seat = {"price_usd": 20, "mean_usd": 8, "sigma": 1.5}
     assert_allclose(tariffs.loss_fraction(**seat), 0.087, atol=5e-4)
