@@ -143,9 +143,15 @@ def _numbered(rows: pd.DataFrame, models: Sequence[str]) -> pd.DataFrame:
 
 
 def _tiers(prices: pd.DataFrame) -> pd.DataFrame:
-    """List prices with their words; vendors that ask the same share them."""
+    """List prices with their words; vendors that ask the same share them.
+
+    Of those without a speed, which are rules across the chart, the dearest and the cheapest.
+    """
     same = ["model_number", "input_tokens", "usd_per_mtok", "user_tokens_per_s", "fast"]
     shared = prices.groupby(same, dropna=False)["vendor"].agg(", ".join).reset_index()
+    here = shared[shared["user_tokens_per_s"].isna()].groupby(["model_number", "input_tokens"])
+    ends = {*here["usd_per_mtok"].idxmin(), *here["usd_per_mtok"].idxmax()}
+    shared = shared[shared["user_tokens_per_s"].notna() | shared.index.isin(list(ends))]
     tier = shared["fast"].map({True: "fast", False: "normal"})
     return shared.assign(words=shared["vendor"] + ": " + tier).drop(columns=["vendor", "fast"])
 
