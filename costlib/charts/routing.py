@@ -406,7 +406,10 @@ def load_lines(
     chosen = dict(zip(best["name"], best["share"], strict=True))
     return titled(
         chart,
-        title=f"The cheap model is full at {full:.0f} %; dear time wants fewer sent there",
+        title=f"The cheap model is full at {full:.0f} %; dear time wants fewer sent there"
+        if full < 100
+        else "The cheap model keeps up with all requests: "
+        f"best to send {min(chosen.values()):.0f} % there or more",
         subtitle=subtitle,
         description="Line chart of the cost of a request, time included, against the share sent to "
         "the cheap model. Lowest at "
