@@ -67,6 +67,7 @@ def test_the_best_reservation_is_what_is_exceeded_for_its_price_share_of_the_day
     found = bills.provision(demand, full_price_fraction=0.6, list_usd_per_mtok=3)
     best = found.loc[found.times.idxmin()]
     assert best.reserved_tokens_per_s == 200  # exceeded for half the day, 100 for three quarters
+    assert best.busy_fraction == pytest.approx((100 + 200 + 200 + 200) / 4 / 200)
     assert found.times.iloc[0] == pytest.approx(1)
     everything = found.iloc[-1]
     assert everything.times == pytest.approx(0.6 * 400 / demand.mean())
