@@ -243,6 +243,16 @@ OTHER = {
         "value_usd_per_mtok": 1,
         "peak_to_mean": 1.5,
     },
+    "demand": {
+        "price_times": 0.3,
+        "elasticity": 0.7,
+        "model": "gpt-4.1",
+        "price_usd": 49,
+        "mean_usd": 14,
+        "sigma": 1.2,
+        "cap_times": 2,
+        "value_times": 1,
+    },
     "long_context_cliff": {
         "rent_usd_per_h": 3.2,
         "memory_gb": 141,
@@ -357,6 +367,14 @@ SENSELESS = {
         ("input_tokens", -1, r"input_tokens .*-1"),
         ("commitment_musd", 0, r"commitment_musd .*\b0"),
         ("full_price_fraction", 60, r"full_price_fraction .*60"),
+    ],
+    "demand": [
+        ("price_usd", -1, r"price_usd .*-1"),
+        ("price_times", 2, r"price_times .*2"),
+        ("sigma", 0, r"sigma .*\b0"),
+        ("bought_fraction", 1.5, r"bought_fraction .*1\.5"),
+        ("elasticity", -1, r"elasticity .*-1"),
+        ("model", "gpt-44", r"'gpt-44'.*\bgpt-4\b"),
     ],
     "long_context_cliff": [
         ("rent_usd_per_h", -1, r"rent_usd_per_h .*-1"),

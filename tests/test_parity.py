@@ -775,9 +775,66 @@ def compare_bill(spec):
     return n_points
 
 
+def compare_margin(spec):
+    """Margin, losses, top, cap and every bar; how many points it compared."""
+    words = inputs(spec)["cap"]["bind"]["labels"]
+    n_points = 0
+    for setting in settings(spec):
+        price, mean, sigma = (setting[name] for name in ("price_usd", "mean_usd", "sigma"))
+        word = words[int(setting["cap"])]
+        cap = np.inf if word == "none" else float(word.split()[0]) * price
+        more = (setting["overage_times"], setting["bought_fraction"] / 100)
+
+        def part(low, high, power, mean=mean, sigma=sigma):
+            """Share of the users between two costs, or what they would cost."""
+            low, high = (
+                (np.log(np.maximum(edge, 1e-300) / mean) + sigma**2 / 2) / sigma - power * sigma
+                for edge in (low, high)
+            )
+            return mean**power * (special.ndtr(high) - special.ndtr(low))
+
+        def beyond(low, high, cap=cap, part=part):
+            low, high = np.maximum(low, cap), np.maximum(high, cap)
+            over = part(low, high, 1) - (0 if np.isinf(cap) else cap) * part(low, high, 0)
+            return np.where(np.isinf(low), 0, over)
+
+        def profit(low, high, price=price, more=more, part=part, beyond=beyond):
+            sold = (more[0] - 1) * more[1] * beyond(low, high)
+            return price * part(low, high, 0) - part(low, high, 1) + beyond(low, high) + sold
+
+        paid = price + more[0] * more[1] * beyond(0, np.inf)
+        costs = (
+            np.exp(sigma * special.ndtri((np.arange(400_000) + 0.5) / 4e5) - sigma**2 / 2) * mean
+        )
+        over = np.maximum(costs - min(cap, 1e300), 0)
+        at_a_loss = price - (costs - over) + (more[0] - 1) * more[1] * over < -1e-9 * price
+        told = told_by(spec, setting, "margin + '|' + lost + '|' + top + '|' + stopped")
+        found = [float(value) for value in told.split("|")]
+        wanted = [
+            profit(0, np.inf) / paid,
+            at_a_loss.mean(),
+            special.ndtr(sigma + special.ndtri(0.01)),
+            0 if np.isinf(cap) else part(cap, np.inf, 0),
+        ]
+        # the margin is a small number beside its parts where use costs far more than the price
+        assert_allclose(found, wanted, atol=1e-5, rtol=1e-5, err_msg=str(setting))
+        ((_, bars),) = [
+            (number, layer)
+            for number, layer in enumerate(plotted(spec, setting, "datum.i", "datum.profit"))
+            if len(layer) > 1
+        ]
+        edges = 0.1 * 10 ** (np.arange(33) / 8)
+        edges[0], edges[-1] = 1e-9, np.inf
+        exact = 100 * profit(edges[:-1], edges[1:])
+        assert_allclose(bars[:, 1], exact, atol=1e-4 * (price + mean), err_msg=str(setting))
+        n_points += len(found) + len(bars)
+    return n_points
+
+
 # A chapter with sliders registers here, chart by chart in the order of its page.
 COMPARISONS = {
     "api_prices": [compare_timeline, compare_bill],
+    "demand": [compare_margin],
     "long_context_cliff": [compare_cliff],
     "moe": [compare_mixture],
     "parallelism": [compare_group],

@@ -81,8 +81,9 @@ def spend_lines(elasticities: Mapping[str, float], *, price_times: float, subtit
     }
     least, most = min(here.values()), max(here.values())
     cut = 100 * (1 - price_times)
+    here_rule = [reference(cut, f"−{cut:.0f} %", axis="x")] if cut <= cuts[-1] else []
     return titled(
-        lines + labels + reference(cut, f"−{cut:.0f} %", axis="x"),
+        alt.layer(lines, labels, *here_rule),
         title=f"After a cut of {cut:.0f} % the bill is {least:.2g} to {most:.2g} times the old one",
         subtitle=subtitle,
         description=f"Line chart of the bill against the price cut. At {cut:.0f} percent: "
