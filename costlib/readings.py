@@ -17,15 +17,9 @@ import pandas as pd
 
 from costlib import demand, tables, usage
 
-__all__ = ["CUT_TIMES", "READ", "Reading", "elasticities", "reading", "readings", "sigmas"]
+__all__ = ["CUT_TIMES", "Reading", "elasticities", "reading", "readings", "sigmas"]
 
 CUT_TIMES: Final = 0.9  # the price cut that a `volume_times` of the kind `price` answers
-
-READ: Final[Mapping[str, str]] = {  # how a row was read, in words
-    "quoted": "second hand",
-    "abstract": "abstract",
-    "counted": "our count",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

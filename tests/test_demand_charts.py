@@ -32,16 +32,19 @@ def test_the_line_of_an_elasticity_is_its_bill():
     chart = charts.spend_lines({"a": 0.5, "b": 1.11}, price_times=0.1, subtitle="s")
     found = {(row["name"], row["cut"]): row["spend"] for row in rows_of(chart) if "spend" in row}
     assert found["a", 90] == pytest.approx(demand.spend_times(0.1, elasticity=0.5), rel=1e-3)
-    assert found["b", 50] == pytest.approx(demand.spend_times(0.5, elasticity=1.11), rel=1e-3)
+    assert found["b", 45] == pytest.approx(demand.spend_times(0.55, elasticity=1.11), rel=1e-3)
     assert "0.32 to 1.3 times" in chart.title["text"]
+    assert max(cut for _, cut in found) == 90
 
 
-def test_a_cut_beyond_the_axis_has_no_rule():
-    here, beyond = (
-        charts.spend_lines({"a": 0.5}, price_times=price, subtitle="s").to_dict()
-        for price in (0.1, 0.02)
-    )
-    assert len(here["layer"]) == len(beyond["layer"]) + 1
+def test_the_line_of_a_bill_crosses_one_at_the_apparent_elasticity():
+    chart = charts.shift_lines([1, 2, 5], price_times=0.2, elasticity=1.11, subtitle="s")
+    assert "at 1.43" in chart.title["text"]
+    found = {
+        (row["name"], row["elasticity"]): row["shift"] for row in rows_of(chart) if "shift" in row
+    }
+    assert found["the bill × 2", 1.0] == 2
+    assert found["the bill × 2", 1.42] > 1 > found["the bill × 2", 1.44]
 
 
 def test_the_top_line_and_the_cap_line_are_the_formulas():

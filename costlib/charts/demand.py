@@ -40,7 +40,8 @@ def _rounded(values: Any) -> list[float]:
 
 def spend_lines(elasticities: Mapping[str, float], *, price_times: float, subtitle: str) -> Any:
     """The bill over that before, against the price cut; a line per elasticity by its name."""
-    cuts = np.arange(0, 95.5, 0.5)
+    cut = 100 * (1 - price_times)
+    cuts = np.round(np.linspace(0, cut, 181), 3)
     low, high = 0.05, 6.0
     rows = pd.concat(
         [
@@ -62,8 +63,8 @@ def spend_lines(elasticities: Mapping[str, float], *, price_times: float, subtit
         .mark_line(clip=True)
         .encode(
             alt.X("cut:Q", title="Price cut (%)")
-            .scale(domain=[0, 95], nice=False)
-            .axis(values=[0, 20, 40, 60, 80, 90]),
+            .scale(domain=[0, max(cut, 1)], nice=False)
+            .axis(values=[tick for tick in (0, 20, 40, 60, 80, 90) if tick <= cut]),
             alt.Y(
                 "spend:Q",
                 title="Bill, over that before (logarithmic)",
@@ -80,10 +81,8 @@ def spend_lines(elasticities: Mapping[str, float], *, price_times: float, subtit
         for name, value in elasticities.items()
     }
     least, most = min(here.values()), max(here.values())
-    cut = 100 * (1 - price_times)
-    here_rule = [reference(cut, f"−{cut:.0f} %", axis="x")] if cut <= cuts[-1] else []
     return titled(
-        alt.layer(lines, labels, *here_rule),
+        lines + labels,
         title=f"After a cut of {cut:.0f} % the bill is {least:.2g} to {most:.2g} times the old one",
         subtitle=subtitle,
         description=f"Line chart of the bill against the price cut. At {cut:.0f} percent: "
@@ -108,7 +107,7 @@ def shift_lines(
                             price_times=price_times, spend_times=spend, elasticity=across
                         )
                     ),
-                    "name": "the bill stays" if spend == 1 else f"the bill × {spend:g}",
+                    "name": f"the bill × {spend:g}",
                 }
             )
             for spend in spends
@@ -146,14 +145,14 @@ def shift_lines(
         )
         for spend in spends
     }
-    most = spends[-1]
+    most = spends[len(spends) // 2]
     apparent = float(
         demand.apparent_elasticity(price_times=price_times, volume_times=most / price_times)
     )
     return titled(
         lines + labels + reference(1, "the price explains all"),
-        title=f"A bill {most:g} times as high at {100 * (1 - price_times):.0f} % lower prices: "
-        f"all of it the price only at {apparent:.2f}",
+        title=f"Prices {100 * (1 - price_times):.0f} % lower, bill × {most:g}: the price alone "
+        f"explains it at {apparent:.2f}",
         subtitle=subtitle,
         description="Line chart of the growth of demand that the price did not cause, against "
         f"the elasticity. At {elasticity:g}: "
@@ -289,8 +288,13 @@ def top_lines(sigmas: Sequence[float], points: pd.DataFrame, *, subtitle: str) -
     marks = seen.mark_point(
         shape="diamond", size=110, color=hue("magenta"), opacity=1, stroke=hue("page")
     ).encode(x, y)
-    texts = seen.mark_text(align="left", dx=10, dy=8, color=hue("magenta"), fontWeight=600).encode(
-        x, y, text="text:N"
+    words: dict[str, Any] = {"align": "left", "dx": 10, "dy": 8, "fontWeight": 600}
+    paints: list[dict[str, Any]] = [
+        {"color": hue("page"), "stroke": hue("page"), "strokeWidth": 4},
+        {"color": hue("magenta")},
+    ]
+    texts = alt.layer(  # the page shows around the letters, so that no line runs through them
+        *(seen.mark_text(**words, **paint).encode(x, y, text="text:N") for paint in paints)
     )
     one = {sigma: float(usage.top_share(0.01, sigma=sigma)) for sigma in sigmas}
     return titled(
@@ -364,7 +368,7 @@ def margin_lines(
     first = rows[rows["cap"] == caps[0]]
     labels = (
         alt.Chart(first[["cap", "margin", "name"]])
-        .mark_text(align="left", dx=14, dy=-10, fontWeight=600)
+        .mark_text(align="left", dx=6, dy=-8, fontWeight=600)
         .encode(x="cap:Q", y="margin:Q", text="name:N", color=color)
     )
     at_price = {
@@ -433,7 +437,7 @@ def scenario_lines(
     )
     ends = {name: price_times * volume for name, volume in volumes.items()}
     return titled(
-        lines + labels + reference(1, "today’s bill"),
+        lines + labels + reference(1, ""),
         title=f"At {100 * (1 - price_times):.0f} % off, the bill falls until volume grows "
         f"{1 / price_times:.0f} times",
         subtitle=subtitle,

@@ -11,7 +11,7 @@ import pandas as pd
 
 from costlib import tariffs, usage
 from costlib.charts.controls import Control, initial, params
-from costlib.charts.theme import hue, reference, titled, usd
+from costlib.charts.theme import hue, reference, titled
 from costlib.charts.vega import expression
 
 __all__ = ["CAPS", "margin", "margin_controls", "margin_point", "try_margin"]
@@ -209,8 +209,8 @@ def try_margin(controls: Sequence[Control]) -> Any:
         f"chapter's numbers the margin is {100 * start['margin']:.1f} percent and "
         f"{100 * start['lost']:.1f} percent of the users cost more than they pay.",
         note="Recomputed in your browser by the library’s own formulas. Lognormal use; the first "
-        f"bar holds all users below {usd(LOW * 10 ** (1 / PER_DECADE))} and the last all above "
-        f"{usd(HIGH * 10 ** (-1 / PER_DECADE))}. Tokens are the only cost.",
+        f"bar holds all users below ${LOW * 10 ** (1 / PER_DECADE):.2f} and the last all above "
+        f"${HIGH * 10 ** (-1 / PER_DECADE):.0f}. Tokens are the only cost.",
         height=360,
     )
 
@@ -220,9 +220,10 @@ def _whole(signal: str) -> str:
 
 
 def _part(signal: str) -> str:
+    digits = f"({signal} < 0.0995 ? '.1f' : '.0f')"
     return (
-        f"({signal} < 0.0005 ? 'fewer than 0.1 %' : format(100 * {signal}, {signal} < 0.0995 ? "
-        f"'.1f' : '.0f') + ' %')"
+        f"({signal} < 1e-9 ? 'none' : {signal} < 0.0005 ? 'fewer than 0.1 %' : "
+        f"format(100 * {signal}, {digits}) + ' %')"
     )
 
 
