@@ -35,6 +35,14 @@ def _rounded(values: Any) -> list[float]:
     return [float(f"{value:.4g}") for value in np.asarray(values, dtype=float)]
 
 
+def _clear(chart: Any, x: Any, y: Any, text: str, color: Any, *, dx: int, dy: int) -> Any:
+    """Words that no line runs through: the page shows around the letters."""
+    drawn = {"align": "left", "dx": dx, "dy": dy, "fontWeight": 600}
+    behind = chart.mark_text(**drawn, color=hue("page"), stroke=hue("page"), strokeWidth=4)
+    front = chart.mark_text(**drawn)
+    return behind.encode(x=x, y=y, text=text) + front.encode(x=x, y=y, text=text, color=color)
+
+
 # --- prices ----------------------------------------------------------------------------------
 
 
@@ -134,10 +142,14 @@ def shift_lines(
         )
     )
     first = seen.groupby("name", sort=False).head(1)
-    labels = (
-        alt.Chart(first[["elasticity", "shift", "name"]])
-        .mark_text(align="left", baseline="bottom", dx=10, dy=-4, fontWeight=600)
-        .encode(x="elasticity:Q", y="shift:Q", text="name:N", color=color)
+    labels = _clear(
+        alt.Chart(first[["elasticity", "shift", "name"]]),
+        "elasticity:Q",
+        "shift:Q",
+        "name:N",
+        color,
+        dx=10,
+        dy=-10,
     )
     here = {
         spend: float(
@@ -288,14 +300,7 @@ def top_lines(sigmas: Sequence[float], points: pd.DataFrame, *, subtitle: str) -
     marks = seen.mark_point(
         shape="diamond", size=110, color=hue("magenta"), opacity=1, stroke=hue("page")
     ).encode(x, y)
-    words: dict[str, Any] = {"align": "left", "dx": 10, "dy": 8, "fontWeight": 600}
-    paints: list[dict[str, Any]] = [
-        {"color": hue("page"), "stroke": hue("page"), "strokeWidth": 4},
-        {"color": hue("magenta")},
-    ]
-    texts = alt.layer(  # the page shows around the letters, so that no line runs through them
-        *(seen.mark_text(**words, **paint).encode(x, y, text="text:N") for paint in paints)
-    )
+    texts = _clear(seen, x, y, "text:N", alt.value(hue("magenta")), dx=10, dy=8)
     one = {sigma: float(usage.top_share(0.01, sigma=sigma)) for sigma in sigmas}
     return titled(
         lines + labels + marks + texts,
@@ -360,16 +365,20 @@ def margin_lines(
                 "cap:Q",
                 title="Cap, over the price of the seat (logarithmic)",
                 scale=alt.Scale(type="log", domain=[0.25, 10], nice=False),
-            ).axis(values=[0.25, 0.5, 1, 2, 5, 10], labelExpr="'× ' + datum.value"),
+            ).axis(values=[0.25, 1, 2, 5, 10], labelExpr="'× ' + datum.value"),
             alt.Y("margin:Q", title="Gross margin (%)").scale(domain=[low, 100], nice=False),
             color,
         )
     )
     first = rows[rows["cap"] == caps[0]]
-    labels = (
-        alt.Chart(first[["cap", "margin", "name"]])
-        .mark_text(align="left", dx=6, dy=-8, fontWeight=600)
-        .encode(x="cap:Q", y="margin:Q", text="name:N", color=color)
+    labels = _clear(
+        alt.Chart(first[["cap", "margin", "name"]]),
+        "cap:Q",
+        "margin:Q",
+        "name:N",
+        color,
+        dx=6,
+        dy=-8,
     )
     at_price = {
         name: 100
@@ -423,7 +432,7 @@ def scenario_lines(
         .encode(
             alt.X("year:Q", title="Year")
             .scale(domain=[first_year, first_year + years])
-            .axis(values=[int(first_year + year) for year in at], format="d"),
+            .axis(values=[int(first_year + year) for year in at[1::2]], format="d"),
             alt.Y(
                 "bill:Q",
                 title=f"Bill, over that of {first_year} (logarithmic)",

@@ -101,7 +101,7 @@ def _axes() -> tuple[Any, Any]:
     return (
         alt.X(
             "low:Q",
-            title="What a user’s use would cost in a month (USD, logarithmic)",
+            title="Cost of a user (USD a month, logarithmic)",
             scale=alt.Scale(type="log", domain=[LOW, HIGH], nice=False),
         ).axis(values=[0.1, 1, 10, 100, 1000], format="$,~g"),
         alt.Y("profit:Q", title="Profit from 100 users (USD per bar)", stack=None),
@@ -166,7 +166,7 @@ def try_margin(controls: Sequence[Control]) -> Any:
         .encode(x="low:Q", y=alt.value(height), text="text:N")
         for text, height in (
             ("'Margin ' + " + _whole("margin"), 12),
-            (_part("lost") + " + ' of users at a loss'", 30),
+            (_part("lost") + " + ' at a loss'", 30),
         )
     ]
     spoken = (
