@@ -84,9 +84,19 @@ def test_the_twin_draws_the_profit_of_a_hundred_users():
     plan = SEAT | {"cap_usd": 40, "overage_times": 1.5, "bought_fraction": 0.5}
     assert found["margin"] == tariffs.plan_margin_fraction(**plan)
     assert found["lost"] == tariffs.loss_fraction(**plan)
-    rows = rows_of(margin_live.margin_point(controls(cap_times=2.0, bought_fraction=0.5), **moved))
+    drawn = margin_live.margin_point(controls(cap_times=2.0, bought_fraction=0.5), **moved)
+    reach = tariffs.staying_fraction(price_usd=40, mean_usd=8, sigma=1.5, value_times=1)
+    assert drawn.title["text"].endswith(f"the cap stops {100 * reach:.1f} %")
+    rows = rows_of(drawn)
     profit = 100 * tariffs.revenue_usd(**plan) * found["margin"]
     assert_allclose(sum(row["profit"] for row in rows), profit, rtol=1e-4)
+
+
+def test_the_twin_says_nothing_of_a_cap_where_there_is_none():
+    drawn = margin_live.margin_point(controls(), **initial(controls()))
+    assert drawn.title["text"] == (
+        "Margin 60 %, 8.7 % of users at a loss; the top 1 % cost 20 % of all use"
+    )
 
 
 def test_a_cap_of_the_chapter_joins_the_choices():

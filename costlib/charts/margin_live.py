@@ -283,6 +283,7 @@ def margin_point(controls: Sequence[Control], **moved: float) -> Any:
     spoken = (
         f"Margin {100 * here['margin']:.0f} %, {100 * here['lost']:.1f} % of users at a loss; "
         f"the top 1 % cost {100 * here['top']:.0f} % of all use"
+        + (f", the cap stops {100 * here['stopped']:.1f} %" if here["stopped"] else "")
     )
     return titled(
         bars,
