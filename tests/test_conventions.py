@@ -26,13 +26,16 @@ FLOORS = [
         "paging compaction _erlang "
         "kv work roofline experts links drafts latency batching energy serving pricing reuse tiers "
         "shrinking quantizing recurrence recall sessions queueing staffing clipping bulk sharing "
-        "routing cascading coupling significance demand usage markets tariffs menus tco depreciation facility training",
+        "routing cascading coupling significance demand usage markets tariffs menus tco "
+        "depreciation facility training",
         "scipy",
     ),
     (
         "lengths "
-        "tables catalog readings pricebook indices bills calibration deploy effort serve validate frontier mixtures study "
-        "architectures variants layouts machines reloading claims workloads requestlog profile routers "
+        "tables catalog readings pricebook indices bills calibration deploy effort serve "
+        "validate frontier mixtures study "
+        "architectures variants layouts machines reloading claims workloads requestlog profile "
+        "routers "
         "replica response replays simulate",
         "pandas pydantic yaml tqdm",
     ),
