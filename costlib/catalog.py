@@ -65,6 +65,7 @@ __all__ = [
     "prefix_hits",
     "session_growth",
     "state_layers",
+    "stated",
     "tiers",
     "trace_results",
     "traces",
@@ -368,6 +369,11 @@ def architecture(name: str) -> Architecture:
         If there is none; the message names the nearest.
     """
     return lookup("architecture", name, architectures())
+
+
+def stated(table: str, path: Path | None = None) -> dict[str, float]:
+    """Values of a table of single published numbers, by their quantity."""
+    return {row["quantity"]: row["value"] for row in rows(table, path)}
 
 
 def prefix_hits(path: Path | None = None) -> tuple[PrefixHit, ...]:

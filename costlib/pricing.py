@@ -11,6 +11,8 @@ from costlib.units import SECONDS_PER_HOUR, TOKENS_PER_MTOK
 __all__ = [
     "committed_usd",
     "dominated_tokens",
+    "break_even_load",
+    "gross_margin_fraction",
     "implied_requests",
     "provisioned_usd",
     "request_usd",
@@ -321,6 +323,78 @@ def provisioned_usd(
     )
     price = non_negative("spill_usd_per_mtok", spill_usd_per_mtok)
     return reserved + spilled * held * price / TOKENS_PER_MTOK
+
+
+def gross_margin_fraction(*, bill_usd: ArrayLike, full_usd: ArrayLike, load: ArrayLike) -> Floats:
+    r"""Gross margin of a host, :math:`1 - C/(u B)`: what the bill leaves after the machine.
+
+    Parameters
+    ----------
+    bill_usd
+        What the buyer pays for a request, :math:`B`. [USD]
+    full_usd
+        What the machine costs per request if it is full at every hour, :math:`C`. [USD]
+    load
+        Share of that traffic which comes, :math:`u`. [-]
+
+    Returns
+    -------
+        Share of the bill, negative where the machine costs more; minus infinity where nothing
+        is billed or nobody comes. [-]
+
+    Raises
+    ------
+    ValueError
+        If an argument is negative or not a number, or the load exceeds one.
+
+    Notes
+    -----
+    The machine alone: no staff, network, taxes or failures. Source: definition.
+
+    Examples
+    --------
+    A cent billed for what costs four tenths of a cent on a full machine; half full, and 40 %:
+
+    >>> gross_margin_fraction(bill_usd=0.01, full_usd=0.004, load=[1, 0.5, 0.4]).round(2)
+    array([0.6, 0.2, 0. ])
+    """
+    used = within("load", non_negative("load", load), "1", np.float64(1))
+    earned = used * non_negative("bill_usd", bill_usd)
+    cost = non_negative("full_usd", full_usd)
+    return np.where(earned > 0, 1 - cost / np.where(earned > 0, earned, 1), -np.inf)[()]
+
+
+def break_even_load(*, bill_usd: ArrayLike, full_usd: ArrayLike) -> Floats:
+    r"""Load from which a host earns: :math:`C/B`; infinite where not even a full machine does.
+
+    Parameters
+    ----------
+    bill_usd
+        What the buyer pays for a request. [USD]
+    full_usd
+        What the machine costs per request if it is full at every hour. [USD]
+
+    Returns
+    -------
+        Share of a full machine's traffic. [-]
+
+    Raises
+    ------
+    ValueError
+        If an argument is negative or not a number.
+
+    Notes
+    -----
+    Source: definition.
+
+    Examples
+    --------
+    >>> break_even_load(bill_usd=[0.01, 0.003], full_usd=0.004)
+    array([0.4, inf])
+    """
+    bill = non_negative("bill_usd", bill_usd)
+    cost = non_negative("full_usd", full_usd)
+    return np.where(bill >= cost, cost / np.where(bill > 0, bill, 1), np.inf)[()]
 
 
 def implied_requests(

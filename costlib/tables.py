@@ -234,6 +234,12 @@ SCHEMA: Final[dict[str, dict[str, Callable[[str], Any]]]] = {
     },
     "price_tiers.csv": {"tier": _text, "model": _text, **_PROVENANCE},
     "quality_matches.csv": {"model": _text, "matches": _text, **_PROVENANCE},
+    "deepseek_day.csv": {
+        "quantity": _text,
+        "value": _number,
+        "unit": _or("", _text),
+        **_PROVENANCE,
+    },
     "tokenizers.csv": {"model": _text, "words_per_mtok": _positive, **_PROVENANCE},
     "prefix_hits.csv": {
         "trace": _text,

@@ -32,7 +32,7 @@ FLOORS = [
     ),
     (
         "lengths "
-        "tables catalog readings pricebook indices bills calibration deploy effort serve "
+        "tables catalog readings pricebook indices bills margins calibration deploy effort serve "
         "validate frontier mixtures study "
         "architectures variants layouts machines reloading claims workloads requestlog profile "
         "routers "
@@ -282,6 +282,7 @@ SAMPLE = {
     "first_value": 1,
     "fixed_s": 0.1,
     "flop": 1e15,
+    "full_usd": 0.002,
     "gap_s": 600,
     "gini_fraction": 0.72,
     "group_values": 32,
@@ -315,6 +316,7 @@ SAMPLE = {
     "limit_tokens": 10,
     "link_bytes_per_s": 4.5e11,
     "link_fraction": 0.5,
+    "load": 0.6,
     "long_usd_per_mtok": 2.5,
     "loss_usd": 1,
     "lost_fraction": 0.1,
