@@ -34,8 +34,8 @@ def workload_bills(
     -------
         A row per workload: USD per request for `list`, `cached`, `batch` and `both`, the shares
         of list that the last three leave and the least of them, and the shares of `list` that are
-        output and of the input that is cached. Whatever is not read from the cache is written to it, where a cache
-        is used and finds anything. NaN for batches that the book does not know.
+        output and of the input that is cached. Whatever is not read from the cache is written to
+        it, where a cache is used and finds anything. NaN for batches that the book does not know.
 
     Raises
     ------

@@ -70,7 +70,8 @@ def machines(
     Raises
     ------
     ValueError
-        If there are no rents of the kind, or a number is out of its range.
+        If there are no rents of the kind, no machine keeps the promise, or a number is out of
+        its range.
     """
     rent = frontier.rents(rent_kind)
     offered = [name for name in ACCELERATORS if name in rent]
@@ -109,6 +110,11 @@ def machines(
         & (done.n_running >= grid["n_clients"])
         & (1 / np.asarray(done.tpot_s) >= user_tokens_per_s)
     ]
+    if kept.empty:
+        raise ValueError(
+            f"user_tokens_per_s: no machine answers {', '.join(models)} at "
+            f"{user_tokens_per_s:.0f} tokens/s"
+        )
     best = kept.loc[kept.groupby("model", sort=False)["full_usd"].idxmin()]
     return best.reset_index(drop=True)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 
-from costlib import catalog, deploy, frontier, pricebook, serve, tables
+from costlib import deploy, frontier, pricebook, serve, tables
 
 OFFER = frontier.Offer(
     accelerator="H200", n_accelerators=2, weight_format="mxfp4", rent_usd_per_h=3.5

@@ -55,10 +55,8 @@ def test_a_faster_promise_costs_more_and_an_impossible_one_finds_no_machine():
         ["Llama-3.3-70B"], rent_kind="three years", user_tokens_per_s=60, **SHAPE
     )
     assert quick["full_usd"].iloc[0] > SERVED.loc["Llama-3.3-70B", "full_usd"]
-    none = margins.machines(
-        ["Llama-3.3-70B"], rent_kind="three years", user_tokens_per_s=1e4, **SHAPE
-    )
-    assert none.empty
+    with pytest.raises(ValueError, match=r"no machine answers Llama-3\.3-70B at 10000"):
+        margins.machines(["Llama-3.3-70B"], rent_kind="three years", user_tokens_per_s=1e4, **SHAPE)
 
 
 def test_a_cache_makes_a_request_cheaper_to_serve_and_to_buy():

@@ -259,6 +259,17 @@ OTHER = {
         "weight_bits": 8,
         "long_tokens": 64_000,
     },
+    "margins": {
+        "input_tokens": 8_000,
+        "output_tokens": 1_000,
+        "user_tokens_per_s": 40,
+        "load": 0.3,
+        "hit_fraction": 0.5,
+        "rent_kind": "spot",
+        "machine_usd_per_h": 24,
+        "tokens_per_s": 12_000,
+        "discount_fraction": 0.1,
+    },
     "moe": {
         "model": "DeepSeek-V3",
         "accelerator": "B200",
@@ -381,6 +392,15 @@ SENSELESS = {
         ("memory_gb", "big", r"memory.*'?big'?"),
         ("accelerator", "H1OO", r"'H1OO'.*\bH100\b"),
         ("weight_bits", 0, r"weight_bits .*\b0"),
+    ],
+    "margins": [
+        ("rent_kind", "leased", r"no rents of the kind 'leased'; there are .*on demand"),
+        ("load", 1.4, r"load .*1\.4"),
+        ("load", 0, r"load .*\b0"),
+        ("hit_fraction", -0.1, r"hit_fraction .*-0\.1"),
+        ("user_tokens_per_s", 0, r"user_tokens_per_s .*\b0"),
+        ("user_tokens_per_s", 1e5, r"user_tokens_per_s: no machine .*100000"),
+        ("machine_usd_per_h", -1, r"machine_usd_per_h .*-1"),
     ],
     "moe": [
         ("model", "Qwen3.5-397B", r"'Qwen3.5-397B'.*\bQwen3.5-397B-A17B\b"),

@@ -37,6 +37,7 @@ from costlib import (
     workloads,
 )
 from costlib.charts import bill_live, queue_live, sizing, validation
+from costlib.charts import margins as host_charts
 from costlib.charts.speculative import CONTEXTS_K
 from costlib.replica import replica
 
@@ -831,11 +832,39 @@ def compare_margin(spec):
     return n_points
 
 
+def compare_host(spec):
+    """Margin along the load, the reader's point, and the load of zero margin."""
+    n_points = 0
+    for setting in settings(spec):
+        scales = dict.fromkeys(
+            ("load", "hit_fraction", "cached_price_fraction", "discount_fraction"), 0.01
+        )
+        moved = {name: value * scales.get(name, 1) for name, value in setting.items()}
+        found = host_charts.host(**moved)
+        line, *_ = plotted(spec, setting, "datum.load", "datum.margin")
+        wanted = 100 * pricing.gross_margin_fraction(
+            bill_usd=found["bill_usd"], full_usd=found["full_usd"], load=np.arange(1, 101) / 100
+        )
+        kept = wanted >= -100
+        assert_allclose(line[:, 0], np.arange(1, 101)[kept], atol=1e-9)
+        assert_allclose(line[:, 1], wanted[kept], rtol=1e-6, atol=1e-6)
+        told = told_by(
+            spec,
+            setting,
+            "toString(bill_usd) + '|' + toString(margin_here) + '|' + toString(zero_load)",
+        )
+        values = [float(value) for value in told.replace("Infinity", "inf").split("|")]
+        assert_allclose(values, [found[k] for k in ("bill_usd", "margin", "zero_load")], rtol=1e-9)
+        n_points += len(line) + 3
+    return n_points
+
+
 # A chapter with sliders registers here, chart by chart in the order of its page.
 COMPARISONS = {
     "api_prices": [compare_timeline, compare_bill],
     "demand": [compare_margin],
     "long_context_cliff": [compare_cliff],
+    "margins": [compare_host],
     "moe": [compare_mixture],
     "parallelism": [compare_group],
     "prefix_and_tiers": [compare_prompt],

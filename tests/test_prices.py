@@ -2,13 +2,13 @@
 
 import csv
 import dataclasses
-import datetime
+import datetime as dt
 import math
 import shutil
 
-import prices
 import pytest
 
+import prices
 from costlib import pricebook
 from costlib.tables import data_path
 
@@ -24,7 +24,7 @@ def cost(model, provider, when, *, output=1_000_000, **context):
         usage,
         model,
         provider_id=provider,
-        genai_request_timestamp=datetime.datetime.fromisoformat(when),
+        genai_request_timestamp=dt.datetime.fromisoformat(when),
         price_context=context or None,
     )
     return float(found.total_price)
