@@ -24,7 +24,7 @@ LOWEST: Final = -100  # percent: where the axis of a margin ends
 def load_dots(found: pd.DataFrame, *, load: float, title: str, subtitle: str) -> Any:
     """Load from which each host earns, by model; beyond 100 % not even a full machine does.
 
-    A host that never earns stands at the right edge, as the words there say.
+    A host that never earns is a triangle at the right edge.
     """
     edge = 150.0
     order = found.groupby("model")["zero_load"].median().sort_values().index.tolist()
@@ -55,7 +55,9 @@ def load_dots(found: pd.DataFrame, *, load: float, title: str, subtitle: str) ->
             .mark_circle(size=46, color=hue("blue"), opacity=0.9)
             .encode(x, y),
             base.transform_filter("datum.never")
-            .mark_text(text="never", align="right", color=hue("magenta"), fontWeight=600)
+            .mark_point(
+                shape="triangle-right", size=110, filled=True, opacity=1, color=hue("magenta")
+            )
             .encode(x, y),
         ),
         title=title,
