@@ -9,9 +9,9 @@ from costlib._checks import Floats, fraction, non_negative, positive, within
 from costlib.units import SECONDS_PER_HOUR, TOKENS_PER_MTOK
 
 __all__ = [
+    "break_even_load",
     "committed_usd",
     "dominated_tokens",
-    "break_even_load",
     "gross_margin_fraction",
     "implied_requests",
     "provisioned_usd",
