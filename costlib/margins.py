@@ -131,7 +131,8 @@ def margins(
 
     Returns
     -------
-        A row per model and host: `provider`, the day of the price, `bill_usd`, the margin at
+        A row per model and host: `provider`, the days of the price and of its reading,
+        `bill_usd`, the margin at
         the load with the ends of its interval, and `zero_load`, from which it earns, with its
         ends; infinite where not even a full machine does. Fast tiers, which are another kind of
         hardware, are left out.
@@ -157,6 +158,7 @@ def margins(
                 "model": offer.weights,
                 "provider": offer.provider,
                 "since": offer.valid_from or offer.launched,
+                "read_on": offer.as_of,
                 "bill_usd": bill,
                 **{
                     f"margin{end}": float(
