@@ -235,6 +235,7 @@ OTHER = {
         "quality_of": "gpt-3-davinci",
         "vendor": "Google",
         "kind": "output",
+        "since": 2025,
         "input_tokens": 300_000,
         "hit_fraction": 0,
         "tokenizer_times": 1.35,
@@ -369,12 +370,13 @@ OTHER = {
 }
 SENSELESS = {
     "api_prices": [
+        ("hit_fraction", 1.2, r"hit_fraction .*1\.2"),
         ("model", "sonnet", r"no API price 'sonnet'; did you mean .*claude-"),
         ("at", "2020-01-01", r"at: claude-sonnet-5-5 was launched on 2026-09-28"),
         ("at", "last year", r"at must be a date .*'last year'"),
         ("quality_of", "gpt-5", r"no source matches anything with 'gpt-5'"),
+        ("since", 1999, r"since must lie between 2020 and 2026 .*1999"),
         ("vendor", "AWS", r"vendor must be one of all, OpenAI, .*'AWS'"),
-        ("hit_fraction", 1.2, r"hit_fraction .*1\.2"),
         ("input_tokens", -1, r"input_tokens .*-1"),
         ("commitment_musd", 0, r"commitment_musd .*\b0"),
         ("full_price_fraction", 60, r"full_price_fraction .*60"),
@@ -478,7 +480,7 @@ SENSELESS = {
     "workloads": [
         ("log", "nowhere.csv", r"nowhere\.csv: not found"),
         ("log", "README.md", r"README\.md: no column for a time"),
-        ("price", "gpt-4", r"'gpt-4'.*gpt-4\.1"),
+        ("price", "gpt-4", r"price must be one of .*gpt-4\.1.*'gpt-4'"),
         ("requests_per_day", 0, r"requests_per_day .*\b0"),
         ("gap_scv", -1, r"gap_scv .*-1"),
         ("peak_to_mean", 3, r"peak_to_mean .*3"),

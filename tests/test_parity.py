@@ -39,6 +39,7 @@ from costlib import (
 from costlib.charts import bill_live, queue_live, sizing, validation
 from costlib.charts import margins as host_charts
 from costlib.charts.speculative import CONTEXTS_K
+from costlib.charts.theme import usd
 from costlib.replica import replica
 
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
@@ -723,6 +724,7 @@ def compare_timeline(spec):
         column = ("input_usd_per_mtok", "output_usd_per_mtok")[int(setting["kind"])]
         place = int(setting["vendor"])
         mine = steps if place == 0 else steps[steps["provider"] == vendors[place - 1]]
+        mine = mine[mine["day"].dt.year >= setting["since"]]
         every, chosen, _ = plotted(spec, setting, "datum.price")
         lowest = plotted(spec, setting, "datum.price", "datum.low")[2]
         assert_allclose(np.sort(every[:, 0]), np.sort(steps[column]))
@@ -731,6 +733,8 @@ def compare_timeline(spec):
         assert_allclose(np.sort(lowest[:, 1]), np.sort(in_order["price"].cummin()))
         told = told_by(spec, setting, "readout")
         assert told.startswith(f"{len(mine)} dated prices of")
+        if len(mine):
+            assert f"{usd(mine[column].min())} to {usd(mine[column].max())}" in told
         n_points += len(every) + len(chosen)
     return n_points
 

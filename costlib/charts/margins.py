@@ -154,14 +154,14 @@ def host_controls(**start: float) -> tuple[Control, ...]:
             scale=scale,
         )
 
-    def share(parameter: str, label: str) -> Control:
+    def share(parameter: str, label: str, high: float = 100) -> Control:
         return Control(
             parameter=parameter,
             label=label,
             unit="%",
             value=100 * at(parameter),
             low=0,
-            high=100,
+            high=high,
             step=1,
             scale=0.01,
         )
@@ -185,7 +185,7 @@ def host_controls(**start: float) -> tuple[Control, ...]:
         slider("output_usd_per_mtok", "Price of output", "USD/Mtok", 15, 0.01),
         share("hit_fraction", "Of the prompt billed as cached"),
         share("cached_price_fraction", "Price of cached input, of fresh"),
-        share("discount_fraction", "Discount to the customer"),
+        share("discount_fraction", "Discount to the customer", 90),
     )
 
 

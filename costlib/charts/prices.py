@@ -25,6 +25,7 @@ __all__ = [
 
 KINDS: Final = ("input_usd_per_mtok", "output_usd_per_mtok")
 KIND_WORDS: Final = ("input", "output")
+YEARS: Final = range(2020, 2027)
 # ways to pay less, in the order of the bars
 WAYS: Final[Mapping[str, str]] = {"cached": "teal", "batch": "ochre", "both": "blue"}
 
@@ -53,8 +54,10 @@ def _day_axis(low: str, high: str) -> alt.X:
 # --- every price -------------------------------------------------------------------------------
 
 
-def timeline_controls(vendors: Sequence[str], *, vendor: str, kind: str) -> tuple[Control, ...]:
-    """Whose prices to show, and of which token."""
+def timeline_controls(
+    vendors: Sequence[str], *, vendor: str, kind: str, since: int
+) -> tuple[Control, ...]:
+    """Whose prices to show, of which token, and from which year on."""
     if vendor not in ("all", *vendors):
         raise ValueError(f"vendor must be one of all, {', '.join(vendors)}, got {vendor!r}")
     if kind not in KIND_WORDS:
@@ -76,6 +79,15 @@ def timeline_controls(vendors: Sequence[str], *, vendor: str, kind: str) -> tupl
             options=(0.0, 1.0),
             words=KIND_WORDS,
         ),
+        Control(
+            parameter="since",
+            label="Listed since",
+            unit="year",
+            value=float(since),
+            low=YEARS[0],
+            high=YEARS[-1],
+            step=1,
+        ),
     )
 
 
@@ -86,6 +98,7 @@ def _shown(steps: pd.DataFrame, vendors: Sequence[str]) -> pd.DataFrame:
         {
             "day": steps["day"].dt.strftime("%Y-%m-%d"),
             "name": steps["name"],
+            "year": steps["day"].dt.year,
             "place": steps["provider"].map(places).fillna(0).astype(int),
             "input": steps["input_usd_per_mtok"],
             "output": steps["output_usd_per_mtok"],
@@ -101,23 +114,27 @@ def timeline(
     x, y = _day_axis("2020", "2027"), _usd_axis("USD per million tokens", 0.01, 200)
     price = "[datum.input, datum.output][kind]"
     base = alt.Chart(rows).transform_calculate(price=price)
-    chosen = base.transform_filter("vendor == 0 || datum.place == vendor")
+    chosen = base.transform_filter("(vendor == 0 || datum.place == vendor) && datum.year >= since")
     lowest = chosen.transform_window(
         low="min(price)", sort=[alt.SortField("day"), alt.SortField("price")], frame=[None, 0]
     )
     low_price = alt.Y("low:Q").scale(type="log", domain=[0.01, 200])
-    counts, cheapest, dearest = [], [], []
+    counts, ranges = [], []
     for place in range(len(vendors) + 1):
         mine = rows if place == 0 else rows[rows["place"] == place]
-        counts.append(len(mine))
-        for kind in KIND_WORDS:
-            cheapest.append(float(mine[kind].min()))
-            dearest.append(float(mine[kind].max()))
-    names = ["all vendors", *vendors]
+        kept = [mine[mine["year"] >= year] for year in YEARS]
+        counts.append([len(one) for one in kept])
+        ranges.append(
+            [
+                [f"{usd(one[kind].min())} to {usd(one[kind].max())}" for one in kept if len(one)]
+                for kind in KIND_WORDS
+            ]
+        )
+    names, year = ["all vendors", *vendors], f"since - {YEARS[0]}"
     spoken = (
-        f"{counts!r}[vendor] + ' dated prices of ' + {names!r}[vendor] + ': ' + "
-        f"{list(KIND_WORDS)!r}[kind] + ' from ' + format({cheapest!r}[2 * vendor + kind], '$.4~g')"
-        f" + ' to ' + format({dearest!r}[2 * vendor + kind], '$.4~g') + ' per million tokens.'"
+        f"{counts!r}[vendor][{year}] + ' dated prices of ' + {names!r}[vendor] + ' since ' + since"
+        f" + ({counts!r}[vendor][{year}] > 0 ? ': ' + {list(KIND_WORDS)!r}[kind] + ' from ' + "
+        f"{ranges!r}[vendor][kind][{year}] + ' per million tokens.' : '.')"
     )
     return titled(
         alt.layer(
@@ -139,11 +156,20 @@ def timeline(
 
 
 def timeline_point(
-    steps: pd.DataFrame, vendors: Sequence[str], *, vendor: float, kind: float
+    steps: pd.DataFrame, vendors: Sequence[str], *, vendor: float, kind: float, since: float
 ) -> Any:
-    """The same choice computed in Python: prices of a vendor, the cheapest so far marked."""
+    """The same choice computed in Python: prices of a vendor, the cheapest so far marked.
+
+    Raises
+    ------
+    ValueError
+        If the vendor has no dated price since that year.
+    """
     rows = _shown(steps, vendors)
     mine = rows if vendor == 0 else rows[rows["place"] == vendor]
+    mine = mine[mine["year"] >= since]
+    if mine.empty:
+        raise ValueError(f"no dated price of that vendor since {since:.0f}")
     mine = mine.assign(price=mine[KIND_WORDS[int(kind)]]).sort_values(["day", "price"])
     mine["low"] = mine["price"].cummin()
     x, y = _day_axis("2020", "2027"), _usd_axis("USD per million tokens", 0.01, 200)
