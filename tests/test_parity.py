@@ -724,7 +724,7 @@ def compare_timeline(spec):
         column = ("input_usd_per_mtok", "output_usd_per_mtok")[int(setting["kind"])]
         place = int(setting["vendor"])
         mine = steps if place == 0 else steps[steps["provider"] == vendors[place - 1]]
-        mine = mine[mine["day"].dt.year >= setting["since"]]
+        mine = mine[mine["day"].dt.year > 2026 - setting["years"]]
         every, chosen, _ = plotted(spec, setting, "datum.price")
         lowest = plotted(spec, setting, "datum.price", "datum.low")[2]
         assert_allclose(np.sort(every[:, 0]), np.sort(steps[column]))

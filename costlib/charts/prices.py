@@ -55,9 +55,9 @@ def _day_axis(low: str, high: str) -> alt.X:
 
 
 def timeline_controls(
-    vendors: Sequence[str], *, vendor: str, kind: str, since: int
+    vendors: Sequence[str], *, vendor: str, kind: str, years: int
 ) -> tuple[Control, ...]:
-    """Whose prices to show, of which token, and from which year on."""
+    """Whose prices to show, of which token, and of how many years."""
     if vendor not in ("all", *vendors):
         raise ValueError(f"vendor must be one of all, {', '.join(vendors)}, got {vendor!r}")
     if kind not in KIND_WORDS:
@@ -80,12 +80,12 @@ def timeline_controls(
             words=KIND_WORDS,
         ),
         Control(
-            parameter="since",
-            label="Listed since",
-            unit="year",
-            value=float(since),
-            low=YEARS[0],
-            high=YEARS[-1],
+            parameter="years",
+            label="Of the last",
+            unit="calendar years",
+            value=float(years),
+            low=1,
+            high=len(YEARS),
             step=1,
         ),
     )
@@ -114,7 +114,9 @@ def timeline(
     x, y = _day_axis("2020", "2027"), _usd_axis("USD per million tokens", 0.01, 200)
     price = "[datum.input, datum.output][kind]"
     base = alt.Chart(rows).transform_calculate(price=price)
-    chosen = base.transform_filter("(vendor == 0 || datum.place == vendor) && datum.year >= since")
+    chosen = base.transform_filter(
+        "(vendor == 0 || datum.place == vendor) && datum.year > LAST - years"
+    )
     lowest = chosen.transform_window(
         low="min(price)", sort=[alt.SortField("day"), alt.SortField("price")], frame=[None, 0]
     )
@@ -130,10 +132,10 @@ def timeline(
                 for kind in KIND_WORDS
             ]
         )
-    names, year = ["all vendors", *vendors], f"since - {YEARS[0]}"
+    names, year = ["all vendors", *vendors], f"{len(YEARS)} - years"
     spoken = (
-        f"{counts!r}[vendor][{year}] + ' dated prices of ' + {names!r}[vendor] + ' since ' + since"
-        f" + ({counts!r}[vendor][{year}] > 0 ? ': ' + {list(KIND_WORDS)!r}[kind] + ' from ' + "
+        f"{counts!r}[vendor][{year}] + ' dated prices of ' + {names!r}[vendor] + ' since ' + "
+        f"({YEARS[-1] + 1} - years) + ({counts!r}[vendor][{year}] > 0 ? ': ' + {list(KIND_WORDS)!r}[kind] + ' from ' + "
         f"{ranges!r}[vendor][kind][{year}] + ' per million tokens.' : '.')"
     )
     return titled(
@@ -156,20 +158,20 @@ def timeline(
 
 
 def timeline_point(
-    steps: pd.DataFrame, vendors: Sequence[str], *, vendor: float, kind: float, since: float
+    steps: pd.DataFrame, vendors: Sequence[str], *, vendor: float, kind: float, years: float
 ) -> Any:
     """The same choice computed in Python: prices of a vendor, the cheapest so far marked.
 
     Raises
     ------
     ValueError
-        If the vendor has no dated price since that year.
+        If the vendor has no dated price in those years.
     """
     rows = _shown(steps, vendors)
     mine = rows if vendor == 0 else rows[rows["place"] == vendor]
-    mine = mine[mine["year"] >= since]
+    mine = mine[mine["year"] > YEARS[-1] - years]
     if mine.empty:
-        raise ValueError(f"no dated price of that vendor since {since:.0f}")
+        raise ValueError(f"no dated price of that vendor in the last {years:.0f} years")
     mine = mine.assign(price=mine[KIND_WORDS[int(kind)]]).sort_values(["day", "price"])
     mine["low"] = mine["price"].cummin()
     x, y = _day_axis("2020", "2027"), _usd_axis("USD per million tokens", 0.01, 200)
