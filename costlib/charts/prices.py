@@ -115,7 +115,7 @@ def timeline(
     price = "[datum.input, datum.output][kind]"
     base = alt.Chart(rows).transform_calculate(price=price)
     chosen = base.transform_filter(
-        "(vendor == 0 || datum.place == vendor) && datum.year > LAST - years"
+        f"(vendor == 0 || datum.place == vendor) && datum.year > {YEARS[-1]} - years"
     )
     lowest = chosen.transform_window(
         low="min(price)", sort=[alt.SortField("day"), alt.SortField("price")], frame=[None, 0]
@@ -133,9 +133,10 @@ def timeline(
             ]
         )
     names, year = ["all vendors", *vendors], f"{len(YEARS)} - years"
+    count = f"{counts!r}[vendor][{year}]"
     spoken = (
-        f"{counts!r}[vendor][{year}] + ' dated prices of ' + {names!r}[vendor] + ' since ' + "
-        f"({YEARS[-1] + 1} - years) + ({counts!r}[vendor][{year}] > 0 ? ': ' + {list(KIND_WORDS)!r}[kind] + ' from ' + "
+        f"{count} + ' dated prices of ' + {names!r}[vendor] + ' since ' + ({YEARS[-1] + 1} - years)"
+        f" + ({count} > 0 ? ': ' + {list(KIND_WORDS)!r}[kind] + ' from ' + "
         f"{ranges!r}[vendor][kind][{year}] + ' per million tokens.' : '.')"
     )
     return titled(
