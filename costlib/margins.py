@@ -14,13 +14,16 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from costlib import catalog, deploy, frontier, pricebook, pricing, serve, units
+from costlib import catalog, deploy, frontier, pricebook, pricing, serve, tables, units, work
+from costlib import machines as boards
 
-__all__ = ["hosted", "listed_day", "machines", "margins", "needed_nodes"]
+__all__ = ["fast_rents", "hosted", "listed_day", "machines", "margins", "needed_nodes"]
 
 ACCELERATORS: Final = ("H100", "H200", "B200")
 SIZES: Final = (1, 2, 4, 8)
 CLIENTS: Final = tuple(2.0**n for n in range(11))
+HOURS: Final = 24  # of the published day
+FAST: Final = "Fast tier"  # how the note of such a price opens
 
 
 def hosted() -> list[str]:
@@ -65,7 +68,8 @@ def machines(
     -------
         A row per model that some machine serves at the promise: the machine, its format,
         `n_clients` at once, `requests_per_s` when full, and `full_usd`, the cost of a request
-        then, with the ends of the 80 % interval of throughput.
+        then, with the ends of the 80 % interval of throughput. `active_params` are those that a
+        token passes, `is_mixture` whether they are not all.
 
     Raises
     ------
@@ -115,8 +119,30 @@ def machines(
             f"user_tokens_per_s: no machine answers {', '.join(models)} at "
             f"{user_tokens_per_s:.0f} tokens/s"
         )
-    best = kept.loc[kept.groupby("model", sort=False)["full_usd"].idxmin()]
-    return best.reset_index(drop=True)
+    best = kept.loc[kept.groupby("model", sort=False)["full_usd"].idxmin()].reset_index(drop=True)
+    of = [catalog.model(name) for name in best["model"]]
+    active = [
+        float(
+            work.active_params(
+                **catalog.weight_layers(one, active=True), embedding_params=one.head_params
+            )
+        )
+        for one in of
+    ]
+    return best.assign(
+        active_params=active, is_mixture=[bool(one.printed_active_params) for one in of]
+    )
+
+
+def _bill_usd(offer: str, *, input_tokens: float, output_tokens: float, hit: float) -> float:
+    return float(
+        pricing.request_usd(
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+            cached_tokens=hit * input_tokens,
+            **pricebook.request_prices(offer, input_tokens),
+        )
+    )
 
 
 def margins(
@@ -137,45 +163,76 @@ def margins(
         ends; infinite where not even a full machine does. Fast tiers, which are another kind of
         hardware, are left out.
     """
+    asked = {"input_tokens": input_tokens, "output_tokens": output_tokens, "hit": hit_fraction}
     offers = [pricebook.price(name) for name, first in pricebook.offers().items() if first.weights]
-    found = []
-    for offer in offers:
-        mine = served[served["model"] == offer.weights]
-        if mine.empty or offer.note.startswith("Fast tier"):
-            continue
-        row = mine.iloc[0]
-        bill = float(
-            pricing.request_usd(
-                input_tokens=input_tokens,
-                output_tokens=output_tokens,
-                cached_tokens=hit_fraction * input_tokens,
-                **pricebook.request_prices(offer.name, input_tokens),
-            )
+    listed = pd.DataFrame(
+        {
+            "model": offer.weights,
+            "provider": offer.provider,
+            "since": offer.valid_from or offer.launched,
+            "read_on": offer.as_of,
+            "bill_usd": _bill_usd(offer.name, **asked),
+        }
+        for offer in offers
+        if not offer.note.startswith(FAST)
+    )
+    costs = served[["model", "full_usd", "full_low_usd", "full_high_usd"]]
+    found = listed.merge(costs, on="model")
+    bill = found["bill_usd"].to_numpy()
+    for end, dear, cheap in (
+        ("", "full_usd", "full_usd"),
+        ("_low", "full_high_usd", "full_low_usd"),
+        ("_high", "full_low_usd", "full_high_usd"),
+    ):
+        found[f"margin{end}"] = pricing.gross_margin_fraction(
+            bill_usd=bill, full_usd=found[dear].to_numpy(), load=load
         )
-        costs = {"": "full_usd", "_low": "full_high_usd", "_high": "full_low_usd"}
+        found[f"zero_load{end}"] = pricing.break_even_load(
+            bill_usd=bill, full_usd=found[cheap].to_numpy()
+        )
+    return found.drop(columns=["full_usd", "full_low_usd", "full_high_usd"])
+
+
+def fast_rents(
+    model: str, *, input_tokens: float, output_tokens: float, load: float
+) -> pd.DataFrame:
+    """The rent of a rack of fast machines at which its list price for a model leaves nothing.
+
+    No maker publishes a rent. As many users as a rack holds, in eight bits, are taken to get the
+    speed that the maker states of a model of that size, and prompts to take no time: the rent is
+    an upper bound.
+
+    Returns
+    -------
+        A row per maker that lists a price and states a speed: `bill_usd` of a request,
+        `users_per_rack`, `user_tokens_per_s` and `rent_usd_per_h` of a rack.
+    """
+    held = boards.sram_users(
+        model, weight_bits=8, cache_bits=8, context_tokens=input_tokens + output_tokens
+    ).set_index("machine")
+    asked = {"input_tokens": input_tokens, "output_tokens": output_tokens, "hit": 0.0}
+    offers = [pricebook.price(name) for name in pricebook.offers()]
+    found = []
+    for row in tables.rows("sram_machines.csv"):
+        of_maker = [
+            offer
+            for offer in offers
+            if (offer.weights, offer.provider) == (model, row["maker"])
+            and offer.note.startswith(FAST)
+        ]
+        rack = held.loc[row["name"]]
+        if not of_maker or not np.isfinite(rack["stated_tokens_per_s"]):
+            continue
+        bill = _bill_usd(of_maker[0].name, **asked)
+        requests = rack["users_per_rack"] * rack["stated_tokens_per_s"] / output_tokens
         found.append(
             {
-                "model": offer.weights,
-                "provider": offer.provider,
-                "since": offer.valid_from or offer.launched,
-                "read_on": offer.as_of,
+                "machine": row["name"],
+                "provider": row["maker"],
                 "bill_usd": bill,
-                **{
-                    f"margin{end}": float(
-                        pricing.gross_margin_fraction(bill_usd=bill, full_usd=row[cost], load=load)
-                    )
-                    for end, cost in costs.items()
-                },
-                **{
-                    f"zero_load{end}": float(
-                        pricing.break_even_load(bill_usd=bill, full_usd=row[cost])
-                    )
-                    for end, cost in (
-                        ("", costs[""]),
-                        ("_low", costs["_high"]),
-                        ("_high", costs["_low"]),
-                    )
-                },
+                "users_per_rack": rack["users_per_rack"],
+                "user_tokens_per_s": rack["stated_tokens_per_s"],
+                "rent_usd_per_h": load * requests * units.SECONDS_PER_HOUR * bill,
             }
         )
     return pd.DataFrame(found)
@@ -187,34 +244,40 @@ def listed_day() -> pd.Series[float]:
     Returns
     -------
         What `data/deepseek_day.csv` states, and beside it `cost_usd`, `bill_usd`, the margin
-        over the bill and over the cost, the load as the mean over the peak of nodes, and the
-        tokens of each kind per node and second.
+        over the bill and over the cost, the load as the mean over the peak of nodes, the output
+        per node and second over all nodes, `rate_nodes`, which its stated speeds of a node that
+        reads and of one that answers ask for, and `v3_usd`, the day at the list of V3.
     """
     day = catalog.stated("deepseek_day.csv")
     n_gpus = day["mean_nodes"] * day["accelerators_per_node"]
-    cost = n_gpus * 24 * day["rent_usd_per_h"]
-    price = pricebook.price("deepseek-reasoner", at="2025-02-28")
-    bill = float(
-        pricing.request_usd(
-            input_tokens=day["input_tokens"],
-            cached_tokens=day["cached_tokens"],
-            output_tokens=day["output_tokens"],
-            input_usd_per_mtok=price.input_usd_per_mtok,
-            cached_input_usd_per_mtok=price.cached_input_usd_per_mtok,
-            output_usd_per_mtok=price.output_usd_per_mtok,
+    cost = n_gpus * HOURS * day["rent_usd_per_h"]
+    bills = {}
+    for offer in ("deepseek-reasoner", "deepseek-chat"):
+        price = pricebook.price(offer, at="2025-02-28")
+        bills[offer] = float(
+            pricing.request_usd(
+                input_tokens=day["input_tokens"],
+                cached_tokens=day["cached_tokens"],
+                output_tokens=day["output_tokens"],
+                input_usd_per_mtok=price.input_usd_per_mtok,
+                cached_input_usd_per_mtok=price.cached_input_usd_per_mtok,
+                output_usd_per_mtok=price.output_usd_per_mtok,
+            )
         )
-    )
-    seconds = 24 * units.SECONDS_PER_HOUR * day["mean_nodes"]
+    bill = bills["deepseek-reasoner"]
+    seconds = HOURS * units.SECONDS_PER_HOUR
     return pd.Series(
         day
         | {
             "cost_usd": cost,
             "bill_usd": bill,
+            "v3_usd": bills["deepseek-chat"],
             "margin": 1 - cost / bill,
             "over_cost": bill / cost - 1,
             "load": day["mean_nodes"] / day["peak_nodes"],
-            "input_per_node_s": day["input_tokens"] / seconds,
-            "output_per_node_s": day["output_tokens"] / seconds,
+            "output_per_node_s": day["output_tokens"] / seconds / day["mean_nodes"],
+            "rate_nodes": day["input_tokens"] / seconds / day["prefill_node_tokens_per_s"]
+            + day["output_tokens"] / seconds / day["decode_node_tokens_per_s"],
         }
     )
 
@@ -242,7 +305,7 @@ def needed_nodes(*, accelerator: str, n_accelerators: int) -> pd.DataFrame:
     )
     speed = 1 / np.asarray(done.tpot_s)
     kept = np.asarray(done.fits) & (speed >= day["user_tokens_per_s"])
-    rate = day["output_tokens"] / (24 * units.SECONDS_PER_HOUR)
+    rate = day["output_tokens"] / (HOURS * units.SECONDS_PER_HOUR)
     low, high = done.interval["tokens_per_s"]
     return pd.DataFrame(
         {

@@ -15,7 +15,15 @@ from costlib.charts.vega import expression
 from costlib.pricing import break_even_load, gross_margin_fraction, request_usd
 from costlib.serving import rent_usd
 
-__all__ = ["host", "host_controls", "host_point", "load_dots", "margin_lines", "try_host"]
+__all__ = [
+    "day_bars",
+    "host",
+    "host_controls",
+    "host_point",
+    "load_dots",
+    "margin_lines",
+    "try_host",
+]
 
 LOADS: Final = np.round(np.arange(0.02, 1.001, 0.02), 2)
 LOWEST: Final = -100  # percent: where the axis of a margin ends
@@ -127,6 +135,39 @@ def margin_lines(costs: pd.DataFrame, *, load: float, title: str, subtitle: str)
             for _, row in costs.iterrows()
         ),
         height=300,
+    )
+
+
+def day_bars(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
+    """Amounts of one day as bars; `rows` has name, usd and whether it is a cost (`is_cost`)."""
+    shown = rows.assign(
+        thousand=(rows["usd"] / 1000).round(3),
+        text=[usd(value) for value in rows["usd"].round(0)],
+        kind=np.where(rows["is_cost"], "cost", "bill"),
+    )[["name", "thousand", "text", "kind"]]
+    base = alt.Chart(shown).encode(
+        x=alt.X(
+            "thousand:Q",
+            title="Thousand USD a day",
+            scale=alt.Scale(domain=[0, 1.2 * shown["thousand"].max()]),
+        ),
+        y=alt.Y("name:N", sort=list(shown["name"]), title=None),
+        color=alt.Color(
+            "kind:N",
+            scale=alt.Scale(domain=["cost", "bill"], range=[hue("ochre"), hue("magenta")]),
+            legend=None,
+        ),
+    )
+    return titled(
+        alt.layer(
+            base.mark_bar(height=20),
+            base.mark_text(align="left", dx=5, fontWeight=600).encode(text="text:N"),
+        ),
+        title=title,
+        subtitle=subtitle,
+        description="Bars of one day. "
+        + " ".join(f"{name}: {text}." for name, text in zip(shown.name, shown.text, strict=True)),
+        height=44 * len(shown) + 40,
     )
 
 
