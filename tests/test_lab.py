@@ -251,8 +251,13 @@ def move(page, control, *, there):
         chosen, n = control.locator("select").evaluate("(one) => [one.selectedIndex, one.length]")
         control.locator("select").select_option(index=(chosen + (1 if there else -1)) % n)
     else:
-        control.locator(".noUi-handle").focus()
-        page.keyboard.press("ArrowLeft" if there else "ArrowRight")
+        handle = control.locator(".noUi-handle")
+        handle.focus()
+        if there:  # a slider at its least can only go up
+            down = handle.get_attribute("aria-valuenow") != handle.get_attribute("aria-valuemin")
+            control.evaluate("(one, down) => { one.dataset.down = down; }", down)
+        down = control.get_attribute("data-down") == "true"
+        page.keyboard.press("ArrowLeft" if down == there else "ArrowRight")
 
 
 @pytest.mark.audit
