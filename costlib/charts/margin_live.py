@@ -285,10 +285,12 @@ def margin_point(controls: Sequence[Control], **moved: float) -> Any:
         f"the top 1 % cost {100 * here['top']:.0f} % of all use"
         + (f", the cap stops {100 * here['stopped']:.1f} %" if here["stopped"] else "")
     )
+    cap = f"a cap of ${here['cap_usd']:.2f}" if np.isfinite(here["cap_usd"]) else "a cap, if any,"
     return titled(
         bars,
         title=spoken,
-        subtitle="Profit from 100 users by what their use would cost",
+        subtitle=f"Profit from 100 users by what their use would cost; beyond {cap} "
+        f"{100 * moved['bought_fraction']:.0f} % is sold at {moved['overage_times']:g} × its cost",
         description=spoken,
         height=320,
     )
