@@ -300,7 +300,7 @@ def try_host(controls: Sequence[Control]) -> Any:
     spoken = (
         "'A request is billed ' + format(bill_usd, '$.3~g') + ' and costs ' + "
         f"format(full_usd / ({moved['load']}), '$.3~g') + ' at this load: a margin of ' + "
-        "(bill_usd > 0 ? format(100 * margin_here, '.0f') + ' %' : 'nothing, for nothing is "
+        "(bill_usd > 0 ? format(100 * margin_here, ',.0f') + ' %' : 'nothing, for nothing is "
         "billed') + '. ' + (isFinite(zero_load) ? 'It earns from ' + "
         "format(100 * zero_load, '.0f') + ' % load on.' : 'Not even a full machine earns.')"
     )
@@ -324,7 +324,8 @@ def try_host(controls: Sequence[Control]) -> Any:
         subtitle="Gross margin over the machine alone, by how much of its traffic comes",
         description="Interactive line of the gross margin against the load. With the chapter's "
         f"numbers {100 * start['margin']:.0f} %, zero at {100 * start['zero_load']:.0f} % load.",
-        note="Recomputed in your browser by the library’s own bill and rent. Margins below "
+        note="Recomputed in your browser by the library’s own bill and rent. Output when full is "
+        "what you measure with such requests; it does not follow their lengths. Margins below "
         f"{LOWEST} % are not drawn.",
         height=280,
     )
