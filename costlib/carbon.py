@@ -25,6 +25,7 @@ __all__ = [
     "embodied_kg_per_mtok",
     "mean_g_per_kwh",
     "residual_times",
+    "shifted_fraction",
     "shifted_kwh",
     "token_kg_per_mtok",
     "token_kwh_per_mtok",
@@ -405,3 +406,47 @@ def shifted_kwh(
     taken[order] = np.clip(work - before, 0, room[order])
     load: Floats = fixed + taken
     return load
+
+
+def shifted_fraction(
+    hour_g_per_kwh: ArrayLike, *, fixed_kwh: ArrayLike, flexible_kwh: float, cap_kwh: float
+) -> Floats:
+    """Share of the emissions that shifting saves, against the same work spread evenly.
+
+    Parameters
+    ----------
+    hour_g_per_kwh
+        Carbon intensity of each hour. [g/kWh]
+    fixed_kwh
+        Load of each hour that cannot move. [kWh]
+    flexible_kwh
+        Work that may run in any of the hours. [kWh]
+    cap_kwh
+        Most that one hour can take, fixed load included. [kWh]
+
+    Returns
+    -------
+        Share saved; 0 where nothing is emitted. [-]
+
+    Raises
+    ------
+    ValueError
+        If an argument is negative, the fixed load exceeds the cap, or the work does not fit.
+
+    Notes
+    -----
+    Source: radovanovic2021carbon.
+
+    Examples
+    --------
+    >>> shifted_fraction([300, 100, 200], fixed_kwh=1, flexible_kwh=3, cap_kwh=3).round(3)
+    np.float64(0.167)
+    """
+    load = np.asarray(
+        shifted_kwh(hour_g_per_kwh, fixed_kwh=fixed_kwh, flexible_kwh=flexible_kwh, cap_kwh=cap_kwh)
+    )
+    grid = np.broadcast_to(np.asarray(hour_g_per_kwh, dtype=np.float64), load.shape)
+    fixed = np.broadcast_to(np.asarray(fixed_kwh, dtype=np.float64), load.shape)
+    even = np.float64((fixed + flexible_kwh / load.size) @ grid)
+    saved = 1 - np.float64(load @ grid) / (even if even > 0 else np.float64(1))
+    return saved if even > 0 else np.float64(0)

@@ -13,9 +13,11 @@ from numpy.typing import ArrayLike
 from costlib import energy, serving
 from costlib._checks import Floats, at_least_one, fraction, non_negative, positive
 from costlib.facility import energy_kwh, energy_usd, parity_usd_per_kwh
+from costlib.units import SECONDS_PER_HOUR, TOKENS_PER_MTOK
 
 __all__ = [
     "busy_elasticity",
+    "even_busy_fraction",
     "even_idle_fraction",
     "even_usd_per_kwh",
     "load_fraction",
@@ -501,3 +503,67 @@ def even_usd_per_kwh(
     return parity_usd_per_kwh(
         cost_usd=non_negative("capital_usd_per_h", capital_usd_per_h), energy_kwh=moved
     )
+
+
+def even_busy_fraction(
+    *,
+    cost_usd_per_mtok: ArrayLike,
+    capital_usd_per_h: ArrayLike,
+    power_w: ArrayLike,
+    pue: ArrayLike,
+    idle_fraction: ArrayLike,
+    electricity_usd_per_kwh: ArrayLike,
+    tokens_per_s: ArrayLike,
+) -> Floats:
+    r"""Utilisation at which a million tokens cost an amount: a line of equal cost over PUE.
+
+    An hour at full rate earns :math:`R` at that cost; it is :math:`(K + Ef) / (R - E(1 - f))`.
+
+    Parameters
+    ----------
+    cost_usd_per_mtok
+        The amount. [USD/Mtok]
+    capital_usd_per_h
+        What an hour of the machine costs whether or not it draws power. [USD/h]
+    power_w
+        Its full power, host included. [W]
+    pue
+        Power usage effectiveness. [-]
+    idle_fraction
+        Share of its full power that it draws without work. [-]
+    electricity_usd_per_kwh
+        Price of electricity. [USD/kWh]
+    tokens_per_s
+        What it makes while it works. [tokens/s]
+
+    Returns
+    -------
+        Share of the time; above 1 where a full machine costs more, infinite where energy alone
+        does. [-]
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range.
+
+    Notes
+    -----
+    Source: definition.
+
+    Examples
+    --------
+    >>> even_busy_fraction(cost_usd_per_mtok=0.3, capital_usd_per_h=0.7, power_w=1_000,
+    ...                    pue=[1, 2], idle_fraction=1, electricity_usd_per_kwh=0.1,
+    ...                    tokens_per_s=1_000).round(3)
+    array([0.741, 0.833])
+    """
+    idle = fraction("idle_fraction", idle_fraction)
+    energy_h = energy_usd(
+        power_w=power_w, period_h=1, electricity_usd_per_kwh=electricity_usd_per_kwh, pue=pue
+    )
+    each = non_negative("cost_usd_per_mtok", cost_usd_per_mtok) / TOKENS_PER_MTOK
+    earned = each * non_negative("tokens_per_s", tokens_per_s) * SECONDS_PER_HOUR
+    left = earned - energy_h * (1 - idle)
+    some = np.where(left > 0, left, 1.0)
+    paid = non_negative("capital_usd_per_h", capital_usd_per_h) + energy_h * idle
+    return np.where(left > 0, paid / some, np.inf)[()]

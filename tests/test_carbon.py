@@ -91,3 +91,15 @@ def test_a_day_has_24_hours_and_shifting_saves_in_it(name):
     assert day.shape == (24,)
     load = carbon.shifted_kwh(day, fixed_kwh=0.5, flexible_kwh=12, cap_kwh=1.5)
     assert load @ day < day.sum()
+
+
+def test_nothing_is_saved_on_a_flat_grid_or_without_room_or_without_carbon():
+    for grid, work, cap in (([200] * 4, 2, 2), ([300, 100], 2, 2), ([0, 0], 1, 2)):
+        saved = carbon.shifted_fraction(grid, fixed_kwh=1, flexible_kwh=work, cap_kwh=cap)
+        assert_allclose(saved, 0, atol=1e-12)
+
+
+def test_half_the_work_of_two_hours_in_the_cleaner_one():
+    """1 fixed each, 2 more: even 2 and 2 at 300 and 100 is 800; shifted 1 and 3 is 600."""
+    saved = carbon.shifted_fraction([300, 100], fixed_kwh=1, flexible_kwh=2, cap_kwh=3)
+    assert_allclose(saved, 0.25)

@@ -553,6 +553,7 @@ TENSORS = {
     "bulk.padded_s",
     "bulk.sojourn_s",
     "bulk.wait_s",
+    "carbon.shifted_fraction",
     "carbon.shifted_kwh",
     "markets.herfindahl",
     "quantizing.attention_output",

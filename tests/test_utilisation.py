@@ -144,3 +144,26 @@ def test_a_million_tokens_cost_their_share_of_the_hour():
 def test_no_price_is_negative(formula):
     with pytest.raises(ValueError, match=r"^electricity_usd_per_kwh must not be negative"):
         formula(**SITE | {"electricity_usd_per_kwh": -0.1})
+
+
+@settings(derandomize=True, deadline=None)
+@given(pue=ratios, busy=shares, idle=shares, price=st.floats(0, 2))
+def test_on_a_line_of_equal_cost_the_cost_is_equal(pue, busy, idle, price):
+    site = {
+        "capital_usd_per_h": 0.7,
+        "power_w": 1_275,
+        "pue": pue,
+        "idle_fraction": idle,
+        "electricity_usd_per_kwh": price,
+        "tokens_per_s": 1_858,
+    }
+    cost = utilisation.site_usd_per_mtok(**site, busy_fraction=busy)
+    assert_allclose(utilisation.even_busy_fraction(cost_usd_per_mtok=cost, **site), busy, rtol=1e-9)
+    dearer = utilisation.even_busy_fraction(cost_usd_per_mtok=cost, **site | {"pue": pue + 0.5})
+    assert dearer >= busy * (1 - 1e-9)
+
+
+def test_what_energy_alone_exceeds_no_utilisation_reaches():
+    site = {name: value for name, value in SITE.items() if name != "busy_fraction"}
+    site |= {"electricity_usd_per_kwh": 10, "idle_fraction": 0, "tokens_per_s": 1}
+    assert np.isinf(utilisation.even_busy_fraction(cost_usd_per_mtok=0.1, **site))
