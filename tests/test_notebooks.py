@@ -284,6 +284,15 @@ OTHER = {
         "tier": "Host memory",
         "rent_usd_per_h": 4,
     },
+    "pue": {
+        "pue": 1.5,
+        "busy_fraction": 0.35,
+        "idle_fraction": 0.3,
+        "electricity_usd_per_kwh": 1.2,
+        "place": "pol",
+        "day": "banc",
+        "flexible_fraction": 0.2,
+    },
     "queueing": {
         "load": 0.7,
         "mean_tokens": 250,
@@ -401,6 +410,14 @@ SENSELESS = {
         ("context_tokens", 0, r"context_tokens .*\b0"),
         ("rent_usd_per_h", -1, r"rent_usd_per_h .*-1"),
         ("n_accelerators", -4, r"n_accelerators .*-4"),
+    ],
+    "pue": [
+        ("pue", 0.9, r"pue must be at least 1, got 0\.9"),
+        ("busy_fraction", 60, r"busy_fraction .*60"),
+        ("electricity_usd_per_kwh", -1, r"electricity_usd_per_kwh .*-1"),
+        ("place", "atlantis", r"no place 'atlantis' with g_per_kwh"),
+        ("day", "fra", r"no hours of 'fra'; there are banc, pace"),
+        ("years", 0, r"years .*\b0"),
     ],
     "queueing": [
         ("load", 1.2, r"load .*1\.2"),

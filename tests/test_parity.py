@@ -831,6 +831,46 @@ def compare_margin(spec):
     return n_points
 
 
+def compare_site(spec):
+    """Lines of equal cost and all that is said of the site; how many points it compared."""
+    levels = [0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 3.0]
+    n_points = 0
+    for setting in settings(spec):
+        pue, busy = setting["pue"], setting["busy_fraction"] / 100
+        idle = setting["idle_fraction"] / 100
+        capital = setting["accelerator_usd"] / (setting["years"] * 8760)
+        hour = setting["power_w"] / 1e3 * setting["electricity_usd_per_kwh"] / 100
+        made = setting["tokens_per_s"] * 3600 / 1e6
+
+        def cost(pue, busy, capital=capital, hour=hour, idle=idle, made=made):
+            return (capital + hour * pue * (idle + (1 - idle) * busy)) / busy / made
+
+        mine = cost(pue, busy)
+        told = told_by(spec, setting, "[cost, busier, leaner, energy, even_cents] + ''")
+        found = [float(value) for value in told.split(",")]
+        follows = setting["power_w"] / 1e3 * pue * (1 - idle) * busy
+        wanted = [
+            mine,
+            1 - cost(pue, min(1, 1.1 * busy)) / mine,
+            1 - cost(max(1, pue / 1.1), busy) / mine,
+            hour * pue * (idle + (1 - idle) * busy) / busy / made / mine,
+            100 * capital / follows if follows else np.inf,
+        ]
+        assert_allclose(found, wanted, rtol=1e-9, atol=1e-12, err_msg=str(setting))
+        layers = plotted(spec, setting, "datum.busy", "datum.pue")
+        n_points += len(found)
+        for level, line in zip(levels, layers[0:14:2], strict=True):
+            at = cost(line[:, 1], line[:, 0] / 100)
+            assert_allclose(at, level * mine, rtol=1e-9, err_msg=str(setting))
+            ends = [cost(1, share) for share in (0.1, 1)]
+            inside = ends[1] <= level * mine * (1 - 1e-9) and level * mine * (1 + 1e-9) <= ends[0]
+            assert len(line) > 0 or not inside, setting  # a line that belongs is drawn
+            n_points += len(line)
+        for point in (layers[14], layers[15]):
+            assert_allclose(point, [[100 * busy, pue]], rtol=1e-12)
+    return n_points
+
+
 # A chapter with sliders registers here, chart by chart in the order of its page.
 COMPARISONS = {
     "api_prices": [compare_timeline, compare_bill],
@@ -839,6 +879,7 @@ COMPARISONS = {
     "moe": [compare_mixture],
     "parallelism": [compare_group],
     "prefix_and_tiers": [compare_prompt],
+    "pue": [compare_site],
     "queueing": [compare_queue],
     "roofline": [compare_frontier],
     "routing": [compare_router],

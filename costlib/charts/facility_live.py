@@ -186,7 +186,7 @@ def try_site(controls: Sequence[Control]) -> Any:
     chart = alt.layer(*layers, dot, words).add_params(
         *params(controls), *(alt.param(name, expr=text) for name, text in signals.items())
     )
-    start = site(controls, **initial(controls))
+    start = site(**initial(controls))
     return titled(
         chart,
         title="Your site: a step to the right against a step down",
@@ -231,7 +231,7 @@ def _given(moved: dict[str, float]) -> dict[str, float]:
     return {"capital_usd_per_h": capital} | {name: moved[name] for name in names}
 
 
-def site(controls: Sequence[Control], **moved: float) -> dict[str, float]:
+def site(**moved: float) -> dict[str, float]:
     """What the words of `try_site` say at one setting."""
     given = _given(moved)
 
@@ -250,9 +250,9 @@ def site(controls: Sequence[Control], **moved: float) -> dict[str, float]:
     }
 
 
-def site_point(controls: Sequence[Control], **moved: float) -> Any:
+def site_point(**moved: float) -> Any:
     """The twin of `try_site` for one setting, computed in Python."""
-    here, given = site(controls, **moved), _given(moved)
+    here, given = site(**moved), _given(moved)
     plain = {
         name: value for name, value in given.items() if name not in {"pue", "busy_fraction"}
     } | {"tokens_per_s": moved["tokens_per_s"]}
