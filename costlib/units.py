@@ -11,6 +11,7 @@ __all__ = [
     "GB",
     "GIB",
     "GRAMS_PER_KG",
+    "HOURS_PER_MONTH",
     "HOURS_PER_YEAR",
     "JOULES_PER_KWH",
     "KG_PER_T",
@@ -43,6 +44,7 @@ TOKENS_PER_MTOK: Final = 1e6
 MS_PER_S: Final = 1e3
 SECONDS_PER_HOUR: Final = 3600.0
 WATTS_PER_KW: Final = 1e3
+HOURS_PER_MONTH: Final = 730.0
 HOURS_PER_YEAR: Final = 8760.0
 JOULES_PER_KWH: Final = 3.6e6
 GRAMS_PER_KG: Final = 1e3
