@@ -267,7 +267,7 @@ def batch_lines(rows: pd.DataFrame, *, subtitle: str) -> Any:
         alt.X(
             "batch:Q",
             title="Requests in the batch (logarithmic)",
-            scale=alt.Scale(type="log", domain=[6, 4000], nice=False),
+            scale=alt.Scale(type="log", domain=[6, 12_000], nice=False),
         ).axis(values=[8, 32, 128, 512, 2048]),
         alt.Y(
             "joules:Q",
@@ -348,7 +348,7 @@ def hour_bars(grid: Sequence[float], load: Sequence[float], *, words: str, subti
         .mark_line(color=hue("brown"), strokeWidth=2.5)
         .encode(
             x,
-            alt.Y("grams:Q", title="Carbon intensity (g per kWh), line")
+            alt.Y("grams:Q", title="Line: g per kWh")
             .scale(domain=[0, high], nice=False)
             .axis(titleColor=hue("brown")),
         )
@@ -358,7 +358,7 @@ def hour_bars(grid: Sequence[float], load: Sequence[float], *, words: str, subti
         .mark_bar(color=hue("teal"), opacity=0.55)
         .encode(
             x,
-            alt.Y("load:Q", title="Load (% of its mean), bars")
+            alt.Y("load:Q", title="Bars: load (%)")
             .scale(domain=[0, 1.15 * float(rows["load"].max())], nice=False)
             .axis(titleColor=hue("teal"), orient="right"),
         )

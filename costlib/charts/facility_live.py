@@ -17,7 +17,7 @@ from costlib.units import HOURS_PER_YEAR
 
 __all__ = ["LEVELS", "site", "site_controls", "site_point", "try_site"]
 
-LEVELS: Final = (0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 3.0)  # times the reader's cost
+LEVELS: Final = (0.7, 0.85, 1.0, 1.3, 2.0)  # times the reader's cost
 LOW, TOP, N = 1.0, 2.0, 26  # PUE, and points of a line
 FIRST: Final = 0.1  # utilisation at the left edge
 
