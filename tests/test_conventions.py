@@ -35,7 +35,7 @@ FLOORS = [
         "tables catalog readings pricebook indices bills calibration deploy effort serve validate "
         "frontier mixtures study "
         "architectures variants layouts machines reloading claims workloads requestlog profile "
-        "routers sites "
+        "routers sites ownership "
         "replica response replays simulate",
         "pandas pydantic yaml tqdm",
     ),
