@@ -74,7 +74,7 @@ def site_controls(
         ),
         control(
             "accelerator_usd",
-            "Price of a GPU with its share of the node",
+            "Price of a GPU",
             "USD",
             accelerator_usd,
             (5_000, 80_000),
@@ -84,7 +84,7 @@ def site_controls(
         control("power_w", "Full power of a GPU with its host", "W", power_w, (300, 2_500), step=5),
         control(
             "tokens_per_s",
-            "Tokens per second at full rate",
+            "Tokens per second when full",
             "per GPU",
             tokens_per_s,
             (50, 6_000),
