@@ -327,11 +327,17 @@ def grid_bars(places: pd.DataFrame, *, token_j: float, pue: float, subtitle: str
     )
 
 
-def hour_bars(grid: Sequence[float], load: Sequence[float], *, words: str, subtitle: str) -> Any:
+def hour_bars(
+    grid: Sequence[float],
+    load: Sequence[float],
+    *,
+    saved_fraction: float,
+    words: str,
+    subtitle: str,
+) -> Any:
     """Load of each hour after shifting as bars, the grid's intensity as a line, hours in UTC."""
     grams, run = np.asarray(grid, dtype=float), np.asarray(load, dtype=float)
-    even = np.full(run.shape, run.mean())
-    saved = 100 * (1 - float(run @ grams) / float(even @ grams))
+    saved = 100 * saved_fraction
     rows = pd.DataFrame(
         {
             "hour": np.arange(run.size),
