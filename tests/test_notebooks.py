@@ -243,6 +243,15 @@ OTHER = {
         "value_usd_per_mtok": 1,
         "peak_to_mean": 1.5,
     },
+    "own_rent_api": {
+        "machine_usd": 500_000,
+        "years": 3,
+        "rent_usd_per_h": 2.0,
+        "api": "Llama-3.3-70B at DeepInfra",
+        "peak_times": 4,
+        "n_spares": 0,
+        "mtok_per_month": 200,
+    },
     "demand": {
         "price_times": 0.3,
         "elasticity": 0.7,
@@ -376,6 +385,15 @@ SENSELESS = {
         ("input_tokens", -1, r"input_tokens .*-1"),
         ("commitment_musd", 0, r"commitment_musd .*\b0"),
         ("full_price_fraction", 60, r"full_price_fraction .*60"),
+    ],
+    "own_rent_api": [
+        ("accelerator", "H1000", r"H1000"),
+        ("machine_usd", 0, r"machine_usd .*\b0"),
+        ("interest_fraction", 8, r"interest_fraction .*8"),
+        ("n_accelerators", 1, r"n_accelerators: .*does not fit on 1 H100"),
+        ("api", "Llama-9", r"no API price 'Llama-9'"),
+        ("peak_times", 0.5, r"peak_times .*0\.5"),
+        ("rent_usd_per_h", -1, r"rent_usd_per_h .*-1"),
     ],
     "demand": [
         ("price_usd", -1, r"price_usd .*-1"),

@@ -1,5 +1,6 @@
 """Charts with sliders, as committed, plot what the library computes, wherever the sliders stand."""
 
+import ast
 import html
 import inspect
 import itertools
@@ -8,6 +9,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import numpy_financial
 import pytest
 import vl_convert
 from numpy.testing import assert_allclose
@@ -24,6 +26,7 @@ from costlib import (
     kv,
     machines,
     mixtures,
+    ownership,
     pricebook,
     pricing,
     response,
@@ -54,6 +57,17 @@ def live_charts(path):
         if booktools.MIME in output.get("data", {})
     ]
     return [spec for spec in specs if any("bind" in p for p in spec.get("params", []))]
+
+
+def parameters_of(name):
+    """Values of a chapter's parameters cell."""
+    (path,) = [path for path in NOTEBOOKS if path.stem == name]
+    (source,) = [
+        "".join(cell["source"])
+        for cell in json.loads(path.read_text("utf-8"))["cells"]
+        if "parameters" in cell["metadata"].get("tags", [])
+    ]
+    return {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(source).body}
 
 
 def inputs(spec):
@@ -871,12 +885,84 @@ def compare_site(spec):
     return n_points
 
 
+def compare_plan(spec):
+    """Three costs over volume and at the reader's own, by sums that are written out here."""
+    n_points = 0
+    start = {name: p["value"] for name, p in inputs(spec).items()}
+    named = ("owned_usd_per_h", "API_usd", "rent_usd", "own_usd", "mtok_now")
+    given = parameters_of("own_rent_api")
+    rate, _, _ = ownership.speed(
+        given["model"],
+        given["accelerator"],
+        **{
+            name: given[name]
+            for name in (
+                "weight_format",
+                "n_accelerators",
+                "n_clients",
+                "input_tokens",
+                "output_tokens",
+            )
+        },
+    )
+    cost = given["machine_usd"] * (1 + given["network_fraction"] + given["installation_fraction"])
+    cost *= 1 + given["spare_fraction"]
+    yearly = sum(given[f"{name}_fraction"] for name in ("insurance", "tax", "repair"))
+    fixed = cost * yearly / 8760 + given["staff_usd_per_h"] + given["software_usd_per_h"]
+    fixed += given["provisioned_w"] / 1e3 * given["colocation_usd_per_kw_month"] / 730
+    drawn = given["power_w"] / 1e3 * given["pue"]
+    month, whole, each = (
+        given["interest_fraction"] / 12,
+        given["node_accelerators"],
+        given["n_accelerators"],
+    )
+    assert set(start) == {
+        "volume",
+        "busy_fraction",
+        "electricity_usd_per_kwh",
+        "years",
+        "rent_usd_per_h",
+        "api_usd_per_mtok",
+    }
+    for setting in settings(spec):
+        paid = -numpy_financial.pmt(
+            month, 12 * setting["years"], cost, -cost * given["salvage_fraction"]
+        )
+        owned = paid / 730 + fixed + drawn * setting["electricity_usd_per_kwh"] / 100
+        owned /= whole
+
+        def costs(mtok, owned=owned, setting=setting):
+            demand = mtok * 1e6 / (730 * 3600)
+            replicas = np.maximum(np.ceil(demand / (rate * setting["busy_fraction"] / 100)), 1)
+            nodes = np.ceil(replicas * each / whole) * whole
+            return (
+                np.full(np.shape(mtok), setting["api_usd_per_mtok"]),
+                setting["rent_usd_per_h"] * replicas * each * 730 / mtok,
+                owned * nodes * 730 / mtok,
+            )
+
+        mine = 10 ** setting["volume"]
+        found = [float(told_by(spec, setting, f"toString({name})")) for name in named]
+        assert_allclose(found, [owned, *np.ravel(costs(mine)), mine], rtol=1e-9)
+        n_points += len(found)
+        for layer in plotted(spec, setting, "datum.mtok", "datum.usd"):
+            drawn_at = [pair for pair in layer if np.isfinite(pair).all()]
+            if len(drawn_at) < 2:
+                continue
+            mtok, usd = np.transpose(drawn_at)
+            near = [np.isclose(usd, one, rtol=1e-9).all() for one in costs(mtok)]
+            assert any(near), setting
+            n_points += len(mtok)
+    return n_points
+
+
 # A chapter with sliders registers here, chart by chart in the order of its page.
 COMPARISONS = {
     "api_prices": [compare_timeline, compare_bill],
     "demand": [compare_margin],
     "long_context_cliff": [compare_cliff],
     "moe": [compare_mixture],
+    "own_rent_api": [compare_plan],
     "parallelism": [compare_group],
     "prefix_and_tiers": [compare_prompt],
     "pue": [compare_site],
