@@ -221,7 +221,7 @@ def _under_water(
             interest_fraction=interest_fraction,
             service_years=service_years,
         )
-        below = (value < book - 1e-9 * cost) & (age < life)
+        below = value < book - 1e-9 * cost  # never beyond the life: it can be sold
         found.append(np.where(below, 1.0, 0.0)[()])
     return found
 
