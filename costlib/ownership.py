@@ -188,10 +188,12 @@ def regimes(
     peak_times: float,
     load_fraction: float,
     n_spares: float = 0,
+    rent_peak_times: float | None = None,
 ) -> pd.DataFrame:
     """USD per million tokens of each way over the volume of a month.
 
-    Rented replicas come one by one, owned ones in whole machines; both carry the peak.
+    Rented replicas come one by one and go with the demand (`rent_peak_times` of it, `peak_times`
+    by default); owned ones come in whole machines and carry the peak.
 
     Returns
     -------
@@ -200,20 +202,21 @@ def regimes(
     """
     volume = np.asarray(mtok_per_month, dtype=float)
     demand = volume * units.TOKENS_PER_MTOK / (units.HOURS_PER_MONTH * units.SECONDS_PER_HOUR)
-    replicas = fleet.n_replicas(
-        demand_tokens_per_s=demand,
-        tokens_per_s=tokens_per_s,
-        peak_times=peak_times,
-        load_fraction=load_fraction,
-        n_least=1,
-        n_spares=n_spares,
-    )
+    follows = peak_times if rent_peak_times is None else rent_peak_times
     held = {
-        "rent": (rent_usd_per_h, n_accelerators),
-        "own": (owned_usd_per_h, node_accelerators),
+        "rent": (rent_usd_per_h, n_accelerators, follows),
+        "own": (owned_usd_per_h, node_accelerators, peak_times),
     }
     found: dict[str, Any] = {"mtok": volume, "API": np.full(len(volume), api_usd_per_mtok)}
-    for way, (price, whole) in held.items():
+    for way, (price, whole, times) in held.items():
+        replicas = fleet.n_replicas(
+            demand_tokens_per_s=demand,
+            tokens_per_s=tokens_per_s,
+            peak_times=times,
+            load_fraction=load_fraction,
+            n_least=1,
+            n_spares=n_spares,
+        )
         n = fleet.n_held_accelerators(
             n_replicas=replicas, n_accelerators=n_accelerators, node_accelerators=whole
         )

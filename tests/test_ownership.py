@@ -108,3 +108,10 @@ def test_a_cold_start_waits_for_the_weights():
     )
     assert found["Local NVMe"] == pytest.approx(60 + 72.65e9 / 14e9, rel=0.01)
     assert found["Host memory"] < found["Local NVMe"] < found["Shared storage"]
+
+
+def test_rented_replicas_follow_the_demand_and_owned_ones_carry_the_peak():
+    table = ownership.regimes([100_000], **LOAD | {"rent_peak_times": 1})
+    assert table["n_rent"].tolist() == [20]
+    assert table["n_own"].tolist() == [40]
+    assert table["cheapest"].tolist() == ["rent"]
