@@ -390,7 +390,7 @@ SENSELESS = {
         ("accelerator", "H1000", r"H1000"),
         ("machine_usd", 0, r"machine_usd .*\b0"),
         ("interest_fraction", 8, r"interest_fraction .*8"),
-        ("n_accelerators", 1, r"n_accelerators: .*does not fit on 1 H100"),
+        ("model", "Llama-3.1-405B", r"n_accelerators: .*does not fit on 2 H100"),
         ("api", "Llama-9", r"no API price 'Llama-9'"),
         ("peak_times", 0.5, r"peak_times .*0\.5"),
         ("rent_usd_per_h", -1, r"rent_usd_per_h .*-1"),
