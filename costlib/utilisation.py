@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from costlib import energy, serving
+from costlib import energy, serving, tco
 from costlib._checks import Floats, at_least_one, fraction, non_negative, positive
 from costlib.facility import energy_kwh, energy_usd, parity_usd_per_kwh
 from costlib.units import SECONDS_PER_HOUR, TOKENS_PER_MTOK
@@ -261,9 +261,7 @@ def useful_usd_per_h(
         idle_fraction=idle_fraction,
         electricity_usd_per_kwh=electricity_usd_per_kwh,
     )
-    busy = fraction("busy_fraction", busy_fraction)
-    some = np.where(busy > 0, busy, 1.0)
-    return np.where(busy > 0, hour / some, np.inf)[()]
+    return tco.worked_usd_per_h(owned_usd_per_h=hour, busy_fraction=busy_fraction)
 
 
 def site_usd_per_mtok(
