@@ -60,10 +60,10 @@ def work_lines(
         "usd:Q", title="USD per GPU-hour of work", scale=alt.Scale(domain=[0, high_usd])
     ).axis(format="$.0f")
     lines = alt.Chart(shown).mark_line().encode(x, y, color)
-    top = shown.sort_values("busy").groupby("name", sort=False).first().reset_index()
+    last = shown.sort_values("busy").groupby("name", sort=False).last().reset_index()
     labels = (
-        alt.Chart(top)
-        .mark_text(align="left", dx=8, dy=4, fontWeight=600)
+        alt.Chart(last)
+        .mark_text(align="right", dx=-4, dy=-20, fontWeight=600)
         .encode(x, y, color, text="name:N")
     )
     return titled(
@@ -126,12 +126,12 @@ def regime_lines(
         "mtok:Q",
         title="Million tokens a month, logarithmic",
         scale=alt.Scale(type="log", nice=False),
-    ).axis(format="~s")
+    ).axis(format=",", values=[10.0**n for n in range(1, 7)])
     y = alt.Y(
         "usd:Q",
         title="USD per million tokens, logarithmic",
         scale=alt.Scale(type="log", domain=[low, top], nice=False),
-    ).axis(format="$.2~f", tickCount=5)
+    ).axis(format="$.2~f", values=[0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50])
     last = long.sort_values("mtok").groupby("way").last().reset_index()
     last["text"] = [usd(value) for value in last["usd"]]
     ends = end_labels(
@@ -177,7 +177,7 @@ def return_lines(
     last = shown.sort_values("busy").groupby("name", sort=False).last().reset_index()
     labels = (
         alt.Chart(last)
-        .mark_text(align="right", dx=-4, dy=-8, fontWeight=600)
+        .mark_text(align="right", dx=-4, dy=-28, fontWeight=600)
         .encode(x, y, color, text="name:N")
     )
     return titled(

@@ -100,7 +100,7 @@ def _axes() -> tuple[Any, Any]:
             "mtok:Q",
             title="Million tokens a month, logarithmic",
             scale=alt.Scale(type="log", domain=[10**FIRST, 10**LAST], nice=False),
-        ).axis(format="~s", values=[10.0**n for n in range(FIRST, LAST + 1)]),
+        ).axis(format=",", values=[10.0**n for n in range(FIRST, LAST + 1)]),
         alt.Y(
             "usd:Q",
             title="USD per million tokens, logarithmic",
@@ -193,7 +193,7 @@ def try_plan(
     """Three lines over volume and the reader's own volume on each, recomputed in the browser."""
     owned, cost = _expressions(machine, tokens_per_s, n_accelerators, controls)
     x, y = _axes()
-    color = alt.Color("way:N", scale=cast(PLAN), legend=alt.Legend(title=None, orient="top"))
+    color = alt.Color("way:N", scale=cast(PLAN), legend=alt.Legend(title=None, orient="bottom"))
     demand = f"datum.mtok * {units.TOKENS_PER_MTOK} / {MONTH_S}"
     grid = alt.Chart(alt.sequence(0, N_POINTS, 1, as_="i")).transform_calculate(
         mtok=f"pow(10, {FIRST} + datum.i / {PER_DECADE})"
