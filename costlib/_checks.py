@@ -12,7 +12,16 @@ import functools
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Floats", "fraction", "non_negative", "over_groups", "positive", "summed", "within"]
+__all__ = [
+    "Floats",
+    "at_least_one",
+    "fraction",
+    "non_negative",
+    "over_groups",
+    "positive",
+    "summed",
+    "within",
+]
 
 Floats = np.float64 | NDArray[np.float64]
 
@@ -27,6 +36,12 @@ def non_negative(name: str, value: ArrayLike) -> Floats:
     """Return `value` as floats, or raise ValueError unless every entry is 0 or more."""
     array = _floats(name, value)
     return _require(name, array, array >= 0, "must not be negative")
+
+
+def at_least_one(name: str, value: ArrayLike) -> Floats:
+    """Return `value` as floats, or raise ValueError unless every entry is 1 or more."""
+    array = _floats(name, value)
+    return _require(name, array, array >= 1, "must be at least 1")
 
 
 def fraction(name: str, value: ArrayLike) -> Floats:

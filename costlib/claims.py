@@ -2,7 +2,8 @@
 
 A row of `data/claims.csv` names a public function of costlib and its inputs as JSON. An input is
 a number, a list of numbers, `{"module.function": {inputs}}` for the output of another function,
-`{"accelerator.H100.tdp_w": null}` for a fact of the catalog, or
+`{"accelerator.H100.tdp_w": null}` for a fact of the catalog, `{"site.aws-2025.value": null}` or
+`{"place.fra": {"quantity": "g_per_kwh"}}` for one of a building or a grid, or
 `{"price.output_usd_per_mtok": {"model": "gpt-4o", "at": "2024-06"}}` for one of the price book.
 The value that the source prints is never among them.
 """
@@ -24,15 +25,23 @@ import pandas as pd
 
 from costlib import (
     batching,
+    carbon,
     cascading,
     catalog,
+    charges,
     clipping,
     compaction,
     coupling,
     demand,
+    depreciation,
     drafts,
     energy,
     experts,
+    facility,
+    finance,
+    fleet,
+    holding,
+    impairment,
     kv,
     latency,
     links,
@@ -52,11 +61,14 @@ from costlib import (
     sessions,
     shrinking,
     significance,
+    sites,
     staffing,
     tariffs,
+    tco,
     tiers,
     units,
     usage,
+    utilisation,
     work,
 )
 from costlib.catalog import TableError, UnknownNameError, data_path
@@ -116,6 +128,13 @@ UNITS: Final[Mapping[str, float]] = {
     "FLOP/byte": 1.0,
     "USD": 1.0,
     "USD/Mtok": 1.0,
+    "USD/h": 1.0,
+    "hours": 1.0,
+    "months": 1.0,
+    "kW": 1e3,
+    "MW": 1e6,
+    "GW": 1e9,
+    "g/kWh": 1.0,
 }
 
 MODULES: Final[Mapping[str, Any]] = {
@@ -151,9 +170,19 @@ MODULES: Final[Mapping[str, Any]] = {
     "markets": markets,
     "tariffs": tariffs,
     "menus": menus,
+    "finance": finance,
+    "charges": charges,
+    "depreciation": depreciation,
+    "holding": holding,
+    "impairment": impairment,
+    "tco": tco,
+    "fleet": fleet,
+    "facility": facility,
+    "utilisation": utilisation,
+    "carbon": carbon,
     "claims": sys.modules[__name__],
 }
-FACTS: Final = ("accelerator", "price")
+FACTS: Final = ("accelerator", "price", "site", "place")
 
 
 def quotient(*, of: float, over: float) -> float:
@@ -216,8 +245,10 @@ def _called(name: str, arguments: Any) -> Any:
 def _fact(table: str, path: str, arguments: Any) -> Any:
     if table == "price":
         return getattr(pricebook.price(**arguments), path)
+    if table == "place":
+        return sites.place(path, **arguments)
     name, _, field = path.partition(".")
-    value = getattr(catalog, table)(name)
+    value = sites.facility(name) if table == "site" else getattr(catalog, table)(name)
     for part in field.split("."):
         value = value[part] if isinstance(value, Mapping) else getattr(value, part)
     return value

@@ -339,6 +339,19 @@ SCHEMA: Final[dict[str, dict[str, Callable[[str], Any]]]] = {
         "accepted_tokens": _positive,
         **_PROVENANCE,
     },
+    "facilities.csv": {
+        **dict.fromkeys(("name", "words", "quantity"), _text),
+        "value": _positive,
+        "category": _or("", _text),
+        "interval": _or("", _text),
+        **_PROVENANCE,
+    },
+    "grid.csv": {
+        **dict.fromkeys(("name", "words", "quantity"), _text),
+        "hour": _or(math.nan, _number),
+        "value": _positive,
+        **_PROVENANCE,
+    },
     "calibration.csv": {
         "name": _text,
         "value": _number,

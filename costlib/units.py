@@ -10,6 +10,11 @@ __all__ = [
     "BITS_PER_BYTE",
     "GB",
     "GIB",
+    "GRAMS_PER_KG",
+    "HOURS_PER_MONTH",
+    "HOURS_PER_YEAR",
+    "JOULES_PER_KWH",
+    "KG_PER_T",
     "KIB",
     "MB",
     "MIB",
@@ -19,6 +24,7 @@ __all__ = [
     "TFLOP",
     "TOKENS_PER_KTOK",
     "TOKENS_PER_MTOK",
+    "WATTS_PER_KW",
 ]
 
 BITS_PER_BYTE: Final = 8.0
@@ -37,3 +43,9 @@ TOKENS_PER_MTOK: Final = 1e6
 
 MS_PER_S: Final = 1e3
 SECONDS_PER_HOUR: Final = 3600.0
+WATTS_PER_KW: Final = 1e3
+HOURS_PER_MONTH: Final = 730.0
+HOURS_PER_YEAR: Final = 8760.0
+JOULES_PER_KWH: Final = 3.6e6
+GRAMS_PER_KG: Final = 1e3
+KG_PER_T: Final = 1e3

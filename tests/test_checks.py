@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from costlib import _checks
 
 sizes = st.floats(min_value=1e-6, max_value=1e15)
-CHECKS = [_checks.positive, _checks.non_negative, _checks.fraction]
+CHECKS = [_checks.positive, _checks.non_negative, _checks.fraction, _checks.at_least_one]
 each_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 
 
@@ -21,7 +21,7 @@ def test_what_is_in_range_passes_unchanged(value):
 @each_check
 def test_a_scalar_stays_a_scalar_and_an_array_keeps_its_shape(check):
     assert isinstance(check("a", 1), np.float64)
-    assert check("a", [[1, 0.5, 1]]).shape == (1, 3)
+    assert check("a", [[1, 1, 1]]).shape == (1, 3)
 
 
 @pytest.mark.parametrize(
@@ -33,6 +33,8 @@ def test_a_scalar_stays_a_scalar_and_an_array_keeps_its_shape(check):
         (_checks.positive, 5e-324),
         (_checks.fraction, 0),
         (_checks.fraction, 1),
+        (_checks.at_least_one, 1),
+        (_checks.at_least_one, np.inf),
     ],
 )
 def test_the_edge_of_a_range_belongs_to_it(check, edge):

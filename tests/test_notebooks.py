@@ -244,6 +244,15 @@ OTHER = {
         "value_usd_per_mtok": 1,
         "peak_to_mean": 1.5,
     },
+    "own_rent_api": {
+        "machine_usd": 500_000,
+        "years": 3,
+        "rent_usd_per_h": 2.0,
+        "api": "Llama-3.3-70B at DeepInfra",
+        "peak_times": 4,
+        "n_spares": 0,
+        "mtok_per_month": 200,
+    },
     "demand": {
         "price_times": 0.3,
         "elasticity": 0.7,
@@ -295,6 +304,15 @@ OTHER = {
         "api_model": "gemini-2.5-pro",
         "tier": "Host memory",
         "rent_usd_per_h": 4,
+    },
+    "pue": {
+        "pue": 1.5,
+        "busy_fraction": 0.35,
+        "idle_fraction": 0.3,
+        "electricity_usd_per_kwh": 1.2,
+        "place": "pol",
+        "day": "banc",
+        "flexible_fraction": 0.2,
     },
     "queueing": {
         "load": 0.7,
@@ -381,6 +399,15 @@ SENSELESS = {
         ("commitment_musd", 0, r"commitment_musd .*\b0"),
         ("full_price_fraction", 60, r"full_price_fraction .*60"),
     ],
+    "own_rent_api": [
+        ("accelerator", "H1000", r"H1000"),
+        ("machine_usd", 0, r"machine_usd .*\b0"),
+        ("interest_fraction", 8, r"interest_fraction .*8"),
+        ("model", "Llama-3.1-405B", r"n_accelerators: .*does not fit on 2 H100"),
+        ("api", "Llama-9", r"no API price 'Llama-9'"),
+        ("peak_times", 0.5, r"peak_times .*0\.5"),
+        ("rent_usd_per_h", -1, r"rent_usd_per_h .*-1"),
+    ],
     "demand": [
         ("price_usd", -1, r"price_usd .*-1"),
         ("price_times", 2, r"price_times .*2"),
@@ -423,6 +450,14 @@ SENSELESS = {
         ("context_tokens", 0, r"context_tokens .*\b0"),
         ("rent_usd_per_h", -1, r"rent_usd_per_h .*-1"),
         ("n_accelerators", -4, r"n_accelerators .*-4"),
+    ],
+    "pue": [
+        ("pue", 0.9, r"pue must be at least 1, got 0\.9"),
+        ("busy_fraction", 60, r"busy_fraction .*60"),
+        ("electricity_usd_per_kwh", -1, r"electricity_usd_per_kwh .*-1"),
+        ("place", "atlantis", r"no place 'atlantis' with g_per_kwh"),
+        ("day", "fra", r"no hours of 'fra'; there are banc, pace"),
+        ("years", 0, r"years .*\b0"),
     ],
     "queueing": [
         ("load", 1.2, r"load .*1\.2"),

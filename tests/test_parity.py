@@ -1,5 +1,6 @@
 """Charts with sliders, as committed, plot what the library computes, wherever the sliders stand."""
 
+import ast
 import html
 import inspect
 import itertools
@@ -8,6 +9,7 @@ import re
 from pathlib import Path
 
 import numpy as np
+import numpy_financial
 import pytest
 import vl_convert
 from numpy.testing import assert_allclose
@@ -24,6 +26,7 @@ from costlib import (
     kv,
     machines,
     mixtures,
+    ownership,
     pricebook,
     pricing,
     response,
@@ -56,6 +59,17 @@ def live_charts(path):
         if booktools.MIME in output.get("data", {})
     ]
     return [spec for spec in specs if any("bind" in p for p in spec.get("params", []))]
+
+
+def parameters_of(name):
+    """Values of a chapter's parameters cell."""
+    (path,) = [path for path in NOTEBOOKS if path.stem == name]
+    (source,) = [
+        "".join(cell["source"])
+        for cell in json.loads(path.read_text("utf-8"))["cells"]
+        if "parameters" in cell["metadata"].get("tags", [])
+    ]
+    return {node.targets[0].id: ast.literal_eval(node.value) for node in ast.parse(source).body}
 
 
 def inputs(spec):
@@ -863,6 +877,117 @@ def compare_host(spec):
     return n_points
 
 
+def compare_site(spec):
+    """Lines of equal cost and all that is said of the site; how many points it compared."""
+    levels = [0.7, 0.85, 1.0, 1.3, 2.0]
+    n_points = 0
+    for setting in settings(spec):
+        pue, busy = setting["pue"], setting["busy_fraction"] / 100
+        idle = setting["idle_fraction"] / 100
+        capital = setting["accelerator_usd"] / (setting["years"] * 8760)
+        hour = setting["power_w"] / 1e3 * setting["electricity_usd_per_kwh"] / 100
+        made = setting["tokens_per_s"] * 3600 / 1e6
+
+        def cost(pue, busy, capital=capital, hour=hour, idle=idle, made=made):
+            return (capital + hour * pue * (idle + (1 - idle) * busy)) / busy / made
+
+        mine = cost(pue, busy)
+        told = told_by(spec, setting, "[cost, busier, leaner, energy, even_cents] + ''")
+        found = [float(value) for value in told.split(",")]
+        follows = setting["power_w"] / 1e3 * pue * (1 - idle) * busy
+        wanted = [
+            mine,
+            1 - cost(pue, min(1, 1.1 * busy)) / mine,
+            1 - cost(max(1, pue / 1.1), busy) / mine,
+            hour * pue * (idle + (1 - idle) * busy) / busy / made / mine,
+            100 * capital / follows if follows else np.inf,
+        ]
+        assert_allclose(found, wanted, rtol=1e-9, atol=1e-12, err_msg=str(setting))
+        layers = plotted(spec, setting, "datum.busy", "datum.pue")
+        n_points += len(found)
+        for level, line in zip(levels, layers[0:10:2], strict=True):
+            at = cost(line[:, 1], line[:, 0] / 100)
+            assert_allclose(at, level * mine, rtol=1e-9, err_msg=str(setting))
+            ends = [cost(1, share) for share in (0.1, 1)]
+            inside = ends[1] <= level * mine * (1 - 1e-9) and level * mine * (1 + 1e-9) <= ends[0]
+            assert len(line) > 0 or not inside, setting  # a line that belongs is drawn
+            n_points += len(line)
+        for point in (layers[10], layers[11]):
+            assert_allclose(point, [[100 * busy, pue]], rtol=1e-12)
+    return n_points
+
+
+def compare_plan(spec):
+    """Three costs over volume and at the reader's own, by sums that are written out here."""
+    n_points = 0
+    start = {name: p["value"] for name, p in inputs(spec).items()}
+    named = ("owned_usd_per_h", "API_usd", "rent_usd", "own_usd", "mtok_now")
+    given = parameters_of("own_rent_api")
+    rate, _, _ = ownership.speed(
+        given["model"],
+        given["accelerator"],
+        **{
+            name: given[name]
+            for name in (
+                "weight_format",
+                "n_accelerators",
+                "n_clients",
+                "input_tokens",
+                "output_tokens",
+            )
+        },
+    )
+    cost = given["machine_usd"] * (1 + given["network_fraction"] + given["installation_fraction"])
+    cost *= 1 + given["spare_fraction"]
+    yearly = sum(given[f"{name}_fraction"] for name in ("insurance", "tax", "repair"))
+    fixed = cost * yearly / 8760 + given["staff_usd_per_h"] + given["software_usd_per_h"]
+    fixed += given["provisioned_w"] / 1e3 * given["colocation_usd_per_kw_month"] / 730
+    drawn = given["power_w"] / 1e3 * given["pue"]
+    month, whole, each = (
+        given["interest_fraction"] / 12,
+        given["node_accelerators"],
+        given["n_accelerators"],
+    )
+    assert set(start) == {
+        "volume",
+        "busy_fraction",
+        "electricity_usd_per_kwh",
+        "years",
+        "rent_usd_per_h",
+        "api_usd_per_mtok",
+    }
+    for setting in settings(spec):
+        paid = -numpy_financial.pmt(
+            month, 12 * setting["years"], cost, -cost * given["salvage_fraction"]
+        )
+        owned = paid / 730 + fixed + drawn * setting["electricity_usd_per_kwh"] / 100
+        owned /= whole
+
+        def costs(mtok, owned=owned, setting=setting):
+            demand = mtok * 1e6 / (730 * 3600)
+            replicas = np.maximum(np.ceil(demand / (rate * setting["busy_fraction"] / 100)), 1)
+            nodes = np.ceil(replicas * each / whole) * whole
+            return (
+                np.full(np.shape(mtok), setting["api_usd_per_mtok"]),
+                setting["rent_usd_per_h"] * replicas * each * 730 / mtok,
+                owned * nodes * 730 / mtok,
+            )
+
+        mine = 10 ** setting["volume"]
+        found = [float(told_by(spec, setting, f"toString({name})")) for name in named]
+        assert_allclose(found, [owned, *np.ravel(costs(mine)), mine], rtol=1e-9)
+        n_points += len(found)
+        for layer in plotted(spec, setting, "datum.mtok", "datum.usd"):
+            drawn_at = [pair for pair in layer if np.isfinite(pair).all()]
+            if len(drawn_at) < 2:
+                continue
+            mtok, usd = np.transpose(drawn_at)
+            near = [np.isclose(usd, one, rtol=1e-9).all() for one in costs(mtok)]
+            assert any(near), setting
+            n_points += len(mtok)
+    return n_points
+
+
 # A chapter with sliders registers here, chart by chart in the order of its page.
 COMPARISONS = {
     "api_prices": [compare_timeline, compare_bill],
@@ -870,8 +995,10 @@ COMPARISONS = {
     "long_context_cliff": [compare_cliff],
     "margins": [compare_host],
     "moe": [compare_mixture],
+    "own_rent_api": [compare_plan],
     "parallelism": [compare_group],
     "prefix_and_tiers": [compare_prompt],
+    "pue": [compare_site],
     "queueing": [compare_queue],
     "roofline": [compare_frontier],
     "routing": [compare_router],

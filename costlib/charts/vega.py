@@ -18,7 +18,14 @@ from typing import Any
 
 __all__ = ["expression"]
 
-CHECKS = {"positive", "non_negative", "fraction", "over_groups", "within"}  # pass their value
+CHECKS = {
+    "at_least_one",
+    "positive",
+    "non_negative",
+    "fraction",
+    "over_groups",
+    "within",
+}  # pass their value
 IDENTITIES = {"atleast_1d"}
 FUNCTIONS = {
     "minimum": "min",
