@@ -89,7 +89,7 @@ def rent_dots(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
     )
     hues = {"owned": "blue", "rented": "ochre", "an index or median": "ink"}
     x = alt.X("usd_per_h:Q", title="USD per GPU and hour", scale=alt.Scale(domainMin=0)).axis(
-        format="$.0f"
+        format="$.0f", tickMinStep=1
     )
     y = alt.Y("label:N", title=None, sort=alt.SortField("usd_per_h")).axis(labelLimit=260)
     base = alt.Chart(shown)
