@@ -49,7 +49,7 @@ def load_dots(found: pd.DataFrame, *, load: float, title: str, subtitle: str) ->
         "load:Q",
         title="Load from which the host earns (%), logarithmic",
         scale=alt.Scale(type="log", domain=[1, edge]),
-        axis=alt.Axis(values=[1, 2, 5, 10, 20, 50, 100]),
+        axis=alt.Axis(values=[1, 3, 10, 30, 100]),
     )
     y = alt.Y("model:N", sort=order, title=None)
     base = alt.Chart(rows)
@@ -149,7 +149,7 @@ def day_bars(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
         x=alt.X(
             "thousand:Q",
             title="Thousand USD a day",
-            scale=alt.Scale(domain=[0, 1.2 * shown["thousand"].max()]),
+            scale=alt.Scale(domain=[0, 1.4 * shown["thousand"].max()]),
         ),
         y=alt.Y("name:N", sort=list(shown["name"]), title=None),
         color=alt.Color(
