@@ -91,14 +91,18 @@ def rent_dots(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
     x = alt.X("usd_per_h:Q", title="USD per GPU and hour", scale=alt.Scale(domainMin=0)).axis(
         format="$.0f", tickMinStep=1
     )
-    y = alt.Y("label:N", title=None, sort=alt.SortField("usd_per_h")).axis(labelLimit=260)
+    y = alt.Y("label:N", title=None, sort=alt.SortField("usd_per_h")).axis(labelLimit=200)
     base = alt.Chart(shown)
     return titled(
         alt.layer(
             base.mark_circle(size=80, opacity=1).encode(
                 x,
                 y,
-                alt.Color("held:N", scale=cast(hues), legend=alt.Legend(title=None, orient="top")),
+                alt.Color(
+                    "held:N",
+                    scale=cast(hues),
+                    legend=alt.Legend(title=None, orient="top", columns=1),
+                ),
             ),
             base.mark_text(align="left", dx=8, color=hue("ink")).encode(x, y, text="text:N"),
         ),

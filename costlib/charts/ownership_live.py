@@ -38,7 +38,7 @@ def plan_controls(
         Control(
             parameter="volume",
             label="Volume",
-            unit="log10 of million tokens a month",
+            unit="log10 of Mtok a month",
             value=round(float(np.log10(mtok_per_month)), 2),
             low=FIRST,
             high=LAST,
