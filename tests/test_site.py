@@ -113,11 +113,15 @@ def opened(browser, site, width, mode):
         if response.status >= 400:
             log.failed.append(f"{response.status} {response.url}")
 
+    def lose(request):
+        if request.failure != "net::ERR_ABORTED":  # a page that is left drops what still loads
+            log.failed.append(request.url)
+
     context.route(re.compile(rf"^(?!{re.escape(site)}|data:|blob:)"), refuse)
     page.on("console", listen)
     page.on("pageerror", lambda error: log.console.append(str(error)))
     page.on("response", check)
-    page.on("requestfailed", lambda request: log.failed.append(request.url))
+    page.on("requestfailed", lose)
     return log
 
 
