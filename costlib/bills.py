@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from costlib import pricebook, pricing
 from costlib.tables import UnknownNameError
+from costlib.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, TOKENS_PER_MTOK
 from costlib.workloads import length_table, workloads
 
 __all__ = ["by_length", "provision", "services", "workload_bills"]
@@ -146,8 +147,8 @@ def provision(
     if not 0 <= full_price_fraction <= 1:
         raise ValueError(f"full_price_fraction must lie in [0, 1], got {full_price_fraction!r}")
     reserved = np.linspace(0, demand.max(), 101)[:, np.newaxis]
-    hourly = reserved * 3600 / 1e6 * list_usd_per_mtok * full_price_fraction
-    stretch_s = 86_400 / demand.size
+    hourly = reserved * SECONDS_PER_HOUR / TOKENS_PER_MTOK * list_usd_per_mtok * full_price_fraction
+    stretch_s = SECONDS_PER_DAY / demand.size
     cost = pricing.provisioned_usd(
         demand,
         provisioned_tokens_per_s=reserved,
@@ -155,7 +156,7 @@ def provision(
         held_s=stretch_s,
         spill_usd_per_mtok=list_usd_per_mtok,
     ).sum(axis=1)
-    plain = demand.sum() * stretch_s * list_usd_per_mtok / 1e6
+    plain = demand.sum() * stretch_s * list_usd_per_mtok / TOKENS_PER_MTOK
     used = np.minimum(demand, reserved).mean(axis=1)
     size = reserved[:, 0]
     return pd.DataFrame(

@@ -12,11 +12,10 @@ from numpy.typing import ArrayLike
 
 from costlib import staffing
 from costlib._checks import Floats, fraction, non_negative, positive
+from costlib._halving import halved
 from costlib.units import SECONDS_PER_HOUR
 
 __all__ = ["backfire_usd_per_h", "routed_sojourn_s", "settled_fraction"]
-
-HALVINGS = 60  # of an interval until it is one number
 
 
 def routed_sojourn_s(
@@ -247,11 +246,7 @@ def settled_fraction(
         *(np.shape(each) for each in (extra, price, rate, strong_s, weak_s, strong_n, weak_n)),
         np.shape(service_scv),
     )
-    low, high = np.zeros(shape), np.ones(shape)
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        less = np.asarray(dearer(middle)) > 0
-        low, high = np.where(less, low, middle), np.where(less, middle, high)
+    low, high = halved(lambda share: dearer(share) > 0, np.zeros(shape), np.ones(shape))
     found = np.where(high >= 1, 1.0, np.where(low <= 0, 0.0, (low + high) / 2))
     return found[()]
 

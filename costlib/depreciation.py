@@ -269,10 +269,12 @@ def units_book_usd(
     >>> -np.diff(book).round(6)
     array([10800., 27000.])
     """
-    made = non_negative("n_made", n_made)
-    cost = non_negative("cost_usd", cost_usd)
-    gone = 1 - fraction("salvage_fraction", salvage_fraction)
-    return cost * (1 - gone * np.minimum(made / positive("n_lifetime", n_lifetime), 1.0))
+    return straight_book_usd(
+        non_negative("n_made", n_made),
+        cost_usd=cost_usd,
+        salvage_fraction=salvage_fraction,
+        life_years=positive("n_lifetime", n_lifetime),
+    )
 
 
 def macrs_book_usd(

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from costlib._checks import Floats, fraction, non_negative, positive
+from costlib._halving import halved
 
 __all__ = ["acceptance_fraction", "accepted_tokens", "best_draft_tokens", "token_s"]
 
 MOST_DRAFT_TOKENS = 16
-HALVINGS = 52  # of the search for an acceptance: all that a number can tell apart
 
 
 def accepted_tokens(*, acceptance_fraction: ArrayLike, draft_tokens: ArrayLike) -> Floats:
@@ -90,12 +90,12 @@ def acceptance_fraction(*, accepted_tokens: ArrayLike, draft_tokens: ArrayLike) 
     """
     most = positive("draft_tokens", draft_tokens) + 1.0
     wanted = positive("accepted_tokens", accepted_tokens)
-    low: Floats = np.zeros(np.broadcast_shapes(np.shape(wanted), np.shape(most)))
-    high: Floats = np.ones_like(low)
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        enough = _yielded(middle, most) >= wanted
-        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
+    shape = np.broadcast_shapes(np.shape(wanted), np.shape(most))
+    _, high = halved(
+        lambda middle: _yielded(middle, most) >= wanted,
+        np.zeros(shape),
+        np.ones(shape),
+    )
     return np.where(wanted > most, np.inf, np.where(wanted > 1, high, 0.0))[()]
 
 

@@ -6,11 +6,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from costlib._checks import Floats, fraction, non_negative, positive
+from costlib._halving import halved
 
 __all__ = ["annuity_usd", "irr_fraction", "npv_usd", "payback"]
 
 CLOSE = 1e-12  # of the largest flow: what rounding leaves of nothing
-HALVINGS = 200  # of the search for an internal rate
 LEAST_RATE, MOST_RATE = -0.9999, 1e6  # a loss of nearly all, and a gain beyond any market
 
 
@@ -146,13 +146,9 @@ def irr_fraction(flows_usd: ArrayLike) -> Floats:
     array([ 0.1307, -0.1367])
     """
     flows = _flows(flows_usd)
-    low = np.full(flows.shape[:-1], LEAST_RATE)
-    high = np.full(flows.shape[:-1], MOST_RATE)
-    falling = _value(flows, low) > _value(flows, high)
-    for _ in range(HALVINGS):
-        middle = np.where(high > 1, np.sqrt((1 + low) * (1 + high)) - 1, (low + high) / 2)
-        above = (_value(flows, middle) > 0) == falling
-        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    falling = _value(flows, LEAST_RATE) > _value(flows, MOST_RATE)
+    ends = (np.full(flows.shape[:-1], np.log1p(rate)) for rate in (LEAST_RATE, MOST_RATE))
+    _, growth = halved(lambda grown: (_value(flows, np.expm1(grown)) > 0) != falling, *ends)
     signs = np.sign(flows)
     changes = np.zeros(flows.shape[:-1])
     last = np.zeros(flows.shape[:-1])
@@ -160,7 +156,7 @@ def irr_fraction(flows_usd: ArrayLike) -> Floats:
         now = signs[..., year]
         changes = changes + ((now != 0) & (last != 0) & (now != last))
         last = np.where(now != 0, now, last)
-    found: Floats = np.where(changes == 1, (low + high) / 2, np.nan)[()]
+    found: Floats = np.where(changes == 1, np.expm1(growth), np.nan)[()]
     return found
 
 

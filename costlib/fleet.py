@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy import special
 
 from costlib import serving
 from costlib._checks import Floats, at_least_one, fraction, non_negative, positive
@@ -24,7 +25,7 @@ __all__ = [
     "tenant_usd_per_h",
 ]
 
-CLOSE: Final = 1e-9  # rounding of a quotient, and growth that is taken as none
+CLOSE: Final = 1e-9  # rounding of a quotient
 
 
 def n_replicas(
@@ -310,9 +311,7 @@ def mean_rent_usd_per_h(
     """
     times = positive("yearly_times", yearly_times)
     grown = np.log(times) * positive("years", years)
-    some = np.where(np.abs(grown) > CLOSE, grown, 1.0)
-    mean = np.where(np.abs(grown) > CLOSE, (np.exp(grown) - 1) / some, 1.0)
-    return (non_negative("rent_usd_per_h", rent_usd_per_h) * mean)[()]
+    return non_negative("rent_usd_per_h", rent_usd_per_h) * special.exprel(grown)
 
 
 def start_s(

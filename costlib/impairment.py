@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import Final
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from costlib._checks import Floats, fraction, non_negative, positive
 from costlib.depreciation import straight_book_usd
 from costlib.holding import value_in_use_usd
+from costlib.units import MONTHS_PER_YEAR
 
 __all__ = [
     "group_losses_usd",
@@ -23,8 +23,6 @@ __all__ = [
     "two_step_loss_usd",
     "under_water_month",
 ]
-
-MONTHS_PER_YEAR: Final = 12
 
 
 # --- book against value ----------------------------------------------------------------------

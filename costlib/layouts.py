@@ -29,6 +29,7 @@ from costlib import (
     validate,
 )
 from costlib._checks import Floats
+from costlib._halving import halved
 from costlib.calibration import constants
 from costlib.deploy import Scenarios
 
@@ -57,7 +58,6 @@ REASONS: Final = (
 )
 KEPT: Final = "keeps the promise"
 MOST_CLIENTS: Final = 2**14  # of one copy of the model
-HALVINGS: Final = 50  # of the search for a rate
 LEAST_WIDTH: Final = 2.0  # of what counts as parallel
 
 
@@ -411,13 +411,12 @@ def _prompt_bytes(case: Case, load: Scenarios) -> float:
 def _most_requests(service_s: Floats, wait_s: Floats) -> Arrays:
     """Requests per second that wait no longer than `wait_s` on average for those before them."""
     service, wait = np.broadcast_arrays(service_s, np.maximum(wait_s, 0.0))
-    low, high = np.zeros(service.shape), 1.0 / service
-    for _ in range(HALVINGS):
-        middle = (low + high) / 2
-        waited = queueing.wait_s(
-            requests_per_s=np.maximum(middle, np.finfo(float).tiny), service_s=service
-        )
-        low, high = np.where(waited <= wait, middle, low), np.where(waited <= wait, high, middle)
+
+    def longer(rate: Arrays) -> Arrays:
+        asked = np.maximum(rate, np.finfo(float).tiny)
+        return np.asarray(queueing.wait_s(requests_per_s=asked, service_s=service) > wait)
+
+    low, _ = halved(longer, np.zeros(service.shape), 1.0 / service)
     return np.where(np.asarray(wait_s) > 0, low, 0.0)
 
 

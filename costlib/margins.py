@@ -22,7 +22,6 @@ __all__ = ["fast_rents", "hosted", "listed_day", "machines", "margins", "needed_
 ACCELERATORS: Final = ("H100", "H200", "B200")
 SIZES: Final = (1, 2, 4, 8)
 CLIENTS: Final = tuple(2.0**n for n in range(11))
-HOURS: Final = 24  # of the published day
 FAST: Final = "Fast tier"  # how the note of such a price opens
 
 
@@ -250,7 +249,7 @@ def listed_day() -> pd.Series[float]:
     """
     day = catalog.stated("deepseek_day.csv")
     n_gpus = day["mean_nodes"] * day["accelerators_per_node"]
-    cost = n_gpus * HOURS * day["rent_usd_per_h"]
+    cost = n_gpus * units.HOURS_PER_DAY * day["rent_usd_per_h"]
     bills = {}
     for offer in ("deepseek-reasoner", "deepseek-chat"):
         price = pricebook.price(offer, at="2025-02-28")
@@ -265,14 +264,14 @@ def listed_day() -> pd.Series[float]:
             )
         )
     bill = bills["deepseek-reasoner"]
-    seconds = HOURS * units.SECONDS_PER_HOUR
+    seconds = units.SECONDS_PER_DAY
     return pd.Series(
         day
         | {
             "cost_usd": cost,
             "bill_usd": bill,
             "v3_usd": bills["deepseek-chat"],
-            "margin": 1 - cost / bill,
+            "margin": float(pricing.gross_margin_fraction(bill_usd=bill, full_usd=cost, load=1)),
             "over_cost": bill / cost - 1,
             "load": day["mean_nodes"] / day["peak_nodes"],
             "output_per_node_s": day["output_tokens"] / seconds / day["mean_nodes"],
@@ -305,7 +304,7 @@ def needed_nodes(*, accelerator: str, n_accelerators: int) -> pd.DataFrame:
     )
     speed = 1 / np.asarray(done.tpot_s)
     kept = np.asarray(done.fits) & (speed >= day["user_tokens_per_s"])
-    rate = day["output_tokens"] / (HOURS * units.SECONDS_PER_HOUR)
+    rate = day["output_tokens"] / units.SECONDS_PER_DAY
     low, high = done.interval["tokens_per_s"]
     return pd.DataFrame(
         {

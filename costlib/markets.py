@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from costlib._checks import Floats, fraction, non_negative, positive, within
-from costlib.pricing import yearly_fall_fraction
+from costlib._halving import halved
 
 __all__ = [
     "herfindahl",
@@ -18,7 +18,6 @@ __all__ = [
     "open_fraction",
     "preference_times",
     "summed_times",
-    "yearly_growth_fraction",
 ]
 
 FASTEST: Final = 1e6  # times a year: no growth is looked for above
@@ -213,45 +212,6 @@ def preference_times(
     return (1 - share) / share / odds
 
 
-def yearly_growth_fraction(
-    growth_times: ArrayLike,
-    *,
-    years: ArrayLike,
-) -> Floats:
-    r"""Growth a year that makes a growth over years: :math:`g^{1/t} - 1`.
-
-    Parameters
-    ----------
-    growth_times
-        Value at the end over that at the start. [-]
-    years
-        Years between them. [-]
-
-    Returns
-    -------
-        Share that is added each year. [-]
-
-    Raises
-    ------
-    ValueError
-        If an argument is not positive.
-
-    Notes
-    -----
-    The mirror of `pricing.yearly_fall_fraction`. Source: definition.
-
-    Examples
-    --------
-    Ten times in four and in five years:
-
-    >>> yearly_growth_fraction(10, years=[4, 5]).round(3)
-    array([0.778, 0.585])
-    """
-    last = positive("growth_times", growth_times)
-    length = positive("years", years)
-    return -yearly_fall_fraction(first_usd_per_mtok=1, last_usd_per_mtok=last, years=length)
-
-
 def summed_times(
     growth_each_times: ArrayLike,
     *,
@@ -331,9 +291,9 @@ def needed_growth_times(
     years = total / within("the first year", np.float64(1), "cumulative_times", total)
     count = positive("n_years", n_years)
     low = 0 * (years + count)
-    high = low + FASTEST
-    for _ in range(200):
-        middle = (low + high) / 2
-        less = summed_times(middle, n_years=count) < years
-        low, high = np.where(less, middle, low), np.where(less, high, middle)
-    return np.asarray(high)[()]
+    _, high = halved(
+        lambda each: summed_times(each, n_years=count) >= years,
+        low,
+        low + FASTEST,
+    )
+    return high[()]

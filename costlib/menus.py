@@ -182,7 +182,7 @@ def heavy_fee_usd(
     )
     value = positive("value_usd_per_mtok", value_usd_per_mtok)
     light, heavy = positive("light_tokens", light_tokens), positive("heavy_tokens", heavy_tokens)
-    own = np.maximum(1 - non_negative("cost_usd_per_mtok", cost_usd_per_mtok) / value, 0)
+    own = _efficient_use(value, cost_usd_per_mtok)
     gain = heavy * own * own - (heavy - light) * bought * bought
     return value / TOKENS_PER_MTOK * gain / 2
 
@@ -233,16 +233,18 @@ def menu_usd(
     >>> [f(**base).round(2) for f in (menu_usd, metered_usd, unlimited_usd)]
     [np.float64(8.96), np.float64(5.76), np.float64(6.0)]
     """
-    bought = _light_use(
-        light_tokens, heavy_tokens, heavy_fraction, value_usd_per_mtok, cost_usd_per_mtok
-    )
-    value = positive("value_usd_per_mtok", value_usd_per_mtok)
-    light, heavy = positive("light_tokens", light_tokens), positive("heavy_tokens", heavy_tokens)
+    users = {
+        "light_tokens": light_tokens,
+        "heavy_tokens": heavy_tokens,
+        "heavy_fraction": heavy_fraction,
+        "value_usd_per_mtok": value_usd_per_mtok,
+        "cost_usd_per_mtok": cost_usd_per_mtok,
+    }
+    bought = positive("light_tokens", light_tokens) * _light_use(**users) / TOKENS_PER_MTOK
+    markup = light_usd_per_mtok(**users) - non_negative("cost_usd_per_mtok", cost_usd_per_mtok)
     share = fraction("heavy_fraction", heavy_fraction)
-    own = np.maximum(1 - non_negative("cost_usd_per_mtok", cost_usd_per_mtok) / value, 0)
-    from_light = light * (own * bought - bought * bought / 2)
-    from_heavy = (heavy * own * own - (heavy - light) * bought * bought) / 2
-    return value / TOKENS_PER_MTOK * ((1 - share) * from_light + share * from_heavy)
+    from_light = light_fee_usd(**users) + bought * markup
+    return (1 - share) * from_light + share * heavy_fee_usd(**users)
 
 
 def metered_usd(
@@ -292,7 +294,7 @@ def metered_usd(
     """
     value = positive("value_usd_per_mtok", value_usd_per_mtok)
     mean = _mean_use(light_tokens, heavy_tokens, heavy_fraction)
-    own = np.maximum(1 - non_negative("cost_usd_per_mtok", cost_usd_per_mtok) / value, 0)
+    own = _efficient_use(value, cost_usd_per_mtok)
     return value / TOKENS_PER_MTOK * mean * own * own / 4
 
 
@@ -364,10 +366,16 @@ def _light_use(
     ratio = heavy / within("light_tokens", light, "heavy_tokens", heavy)
     share = fraction("heavy_fraction", heavy_fraction)
     value = positive("value_usd_per_mtok", value_usd_per_mtok)
-    own = np.maximum(1 - non_negative("cost_usd_per_mtok", cost_usd_per_mtok) / value, 0)
+    own = _efficient_use(value, cost_usd_per_mtok)
     against = 1 - share + share * (ratio - 1)
     bought: Floats = own * (1 - share) / np.where(against > 0, against, 1.0)
     return bought
+
+
+def _efficient_use(value_usd_per_mtok: Floats, cost_usd_per_mtok: ArrayLike) -> Floats:
+    """Share of what they would use for nothing that users buy where tokens come at cost."""
+    worth: Floats = 1 - non_negative("cost_usd_per_mtok", cost_usd_per_mtok) / value_usd_per_mtok
+    return np.maximum(worth, 0)
 
 
 def _mean_use(

@@ -279,7 +279,7 @@ def returns(
                     finance.npv_usd(year, interest_fraction=machine.interest_fraction)
                 ),
                 "irr_fraction": float(finance.irr_fraction(year)),
-                "payback_months": 12 * float(finance.payback(year)),
+                "payback_months": units.MONTHS_PER_YEAR * float(finance.payback(year)),
             }
         )
     return pd.DataFrame(rows)

@@ -478,7 +478,11 @@ def _or(value: float) -> str:
 
 
 def _duration(seconds: float) -> str:
-    for size, unit in ((86_400.0, "days"), (units.SECONDS_PER_HOUR, "hours"), (60.0, "minutes")):
+    for size, unit in (
+        (units.SECONDS_PER_DAY, "days"),
+        (units.SECONDS_PER_HOUR, "hours"),
+        (60.0, "minutes"),
+    ):
         if seconds >= 2 * size:
             return f"{seconds / size:.3g} {unit}"
     return f"{seconds:.3g} s"

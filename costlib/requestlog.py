@@ -27,6 +27,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from costlib.units import SECONDS_PER_DAY
 from costlib.workloads import Requests
 
 __all__ = ["NAMES", "BadRow", "Log", "LogError", "read"]
@@ -65,7 +66,7 @@ TOKENS: Final = ("input", "output", "cached", "written")
 IDS: Final = ("session", "user", "prefix")
 
 MOST_TOKENS: Final = 1e9  # of one request; more is a slip
-LONGEST_S: Final = 100 * 365.25 * 86_400  # between a row and the first; more is a slip
+LONGEST_S: Final = 100 * 365.25 * SECONDS_PER_DAY  # between a row and the first; more is a slip
 CHUNK_ROWS: Final = 65_536
 LINE_CHARS: Final = 1 << 24  # longest JSON line
 FIELD_CHARS: Final = 1 << 20  # longest CSV field

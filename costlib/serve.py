@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from costlib import drafts, energy, latency, pricing, queueing, roofline
 from costlib._checks import Floats, non_negative, positive
+from costlib._halving import halved
 from costlib.calibration import Constants, constants
 from costlib.deploy import Scenarios
 from costlib.effort import Rows, Work
@@ -29,7 +30,7 @@ Arrays = NDArray[np.float64]
 SELECTOR_LAUNCHES: Final = 2.0  # score and select, besides the layer itself
 COLLECTIVES_PER_LAYER: Final = 2.0  # behind the attention and behind the MLP
 PARTED: Final = ("memory_bytes", "terms_s")  # fields that are sums, part by part
-LEAST_BATCH, HALVINGS = 1e-6, 50  # of the search for a batch
+LEAST_BATCH = 1e-6  # of the search for a batch
 BLOCK: Final = 2**13  # scenarios at a time: their arrays stay in the processor's cache
 
 
@@ -387,12 +388,14 @@ def open_loop(
     shape = np.broadcast_shapes(_shape(load), np.shape(arriving))
     full = prediction(dataclasses.replace(load, n_clients=np.full(shape, np.inf)), used)
     wanted = arriving * load.output_tokens
-    low, high = np.full(shape, LEAST_BATCH), np.maximum(full.n_running, 1.0)
-    for _ in range(HALVINGS):  # output grows with the batch
-        middle = np.sqrt(low * high)
-        enough = prediction(dataclasses.replace(load, n_clients=middle), used).tokens_per_s > wanted
-        low, high = np.where(enough, low, middle), np.where(enough, middle, high)
-    settled = dataclasses.replace(load, n_clients=high)
+
+    def enough(log_batch: NDArray[np.float64]) -> NDArray[np.bool_]:  # output grows with the batch
+        tried = dataclasses.replace(load, n_clients=np.exp(log_batch))
+        return np.asarray(prediction(tried, used).tokens_per_s > wanted)
+
+    most = np.log(np.maximum(full.n_running, 1.0))
+    _, log_batch = halved(enough, np.full(shape, np.log(LEAST_BATCH)), most)
+    settled = dataclasses.replace(load, n_clients=np.exp(log_batch))
     done = prediction(settled, used)
     quiet = prediction(settled, dataclasses.replace(used, burst_fraction=0.0))  # nobody in step
     wait = queueing.wait_s(

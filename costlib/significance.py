@@ -15,7 +15,6 @@ from costlib._checks import Floats, fraction, non_negative, positive
 
 __all__ = [
     "apart_half_width",
-    "clean_fraction",
     "contaminated_fraction",
     "mcnemar_fraction",
     "n_paired_questions",
@@ -297,47 +296,6 @@ def contaminated_fraction(
         "recalled_fraction", recalled_fraction
     )
     return right + known * (1 - right)
-
-
-def clean_fraction(
-    success_fraction: ArrayLike, *, seen_fraction: ArrayLike, recalled_fraction: ArrayLike = 1
-) -> Floats:
-    r"""Score without the questions from memory: :math:`(s' - o r) / (1 - o r)`.
-
-    Parameters
-    ----------
-    success_fraction
-        Score that is reported. [-]
-    seen_fraction
-        Share of the questions that were in the training data. [-]
-    recalled_fraction
-        Share of those, among what it would get wrong, that it answers from memory. [-]
-
-    Returns
-    -------
-        At least 0, where all that is right may come from memory. [-]
-
-    Raises
-    ------
-    ValueError
-        If an argument lies outside [0, 1].
-
-    Notes
-    -----
-    `contaminated_fraction` turned around. Source: definition.
-
-    Examples
-    --------
-    >>> clean_fraction([0.632, 0.672], seen_fraction=[0.08, 0.18]).round(3)
-    array([0.6, 0.6])
-    """
-    told = fraction("success_fraction", success_fraction)
-    known = fraction("seen_fraction", seen_fraction) * fraction(
-        "recalled_fraction", recalled_fraction
-    )
-    some = known < 1
-    clean = (told - known) / np.where(some, 1 - known, 1.0)
-    return np.where(some, np.maximum(clean, 0), 0.0)[()]
 
 
 def _two_sided(confidence_fraction: ArrayLike) -> Floats:

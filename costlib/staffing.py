@@ -15,6 +15,7 @@ from scipy import special
 
 from costlib._checks import Floats, fraction, non_negative, positive
 from costlib._erlang import erlang_c, impatient_states, states_below
+from costlib._halving import halved
 
 __all__ = [
     "abandoned_fraction",
@@ -30,8 +31,6 @@ __all__ = [
     "safety",
     "waiting_fraction",
 ]
-
-ENOUGH = 80  # halvings of an interval until it is one number
 
 
 def blocked_fraction(
@@ -530,11 +529,11 @@ def safety(*, waiting_fraction: ArrayLike) -> Floats:
     array([1.7398, 1.0615])
     """
     wanted = np.asarray(fraction("waiting_fraction", waiting_fraction))
-    low, high = np.zeros(wanted.shape), np.full(wanted.shape, 40.0)
-    for _ in range(ENOUGH):
-        middle = (low + high) / 2
-        more = np.asarray(halfin_whitt_fraction(safety=middle)) > wanted
-        low, high = np.where(more, middle, low), np.where(more, high, middle)
+    _, high = halved(
+        lambda middle: halfin_whitt_fraction(safety=middle) <= wanted,
+        np.zeros(wanted.shape),
+        np.full(wanted.shape, 40.0),
+    )
     return np.where(wanted > 0, np.where(wanted < 1, high, 0.0), np.inf)[()]
 
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from costlib._checks import Floats, fraction, non_negative, positive, within
+from costlib._halving import halved
 from costlib.clipping import clipped_fraction, clipped_mean_tokens
 from costlib.usage import top_share
 
@@ -84,9 +85,7 @@ def loss_fraction(
     cap = positive("cap_usd", cap_usd)
     mean = positive("mean_usd", mean_usd)
     width = positive("sigma", sigma)
-    slope = (non_negative("overage_times", overage_times) - 1) * fraction(
-        "bought_fraction", bought_fraction
-    )
+    slope = _beyond_margin(overage_times, bought_fraction)
     edge = np.where(cap < np.inf, cap, price)  # without a cap nothing lies beyond it
     far = edge + np.abs(edge - price) / np.where(slope == 0, 1.0, np.abs(slope))
     first = np.where(cap > price, price, np.where(slope < 0, far, np.inf))
@@ -317,9 +316,7 @@ def band_usd(
     cap = positive("cap_usd", cap_usd)
     mean = positive("mean_usd", mean_usd)
     width = positive("sigma", sigma)
-    slope = (non_negative("overage_times", overage_times) - 1) * fraction(
-        "bought_fraction", bought_fraction
-    )
+    slope = _beyond_margin(overage_times, bought_fraction)
     over_first = clipped_fraction(limit_tokens=first, mean_tokens=mean, sigma=width)
     over_last = clipped_fraction(limit_tokens=last, mean_tokens=mean, sigma=width)
     start = clipped_fraction(limit_tokens=np.maximum(first, cap), mean_tokens=mean, sigma=width)
@@ -373,6 +370,12 @@ def marked_up_usd(
     cost = non_negative("cost_usd", cost_usd)
     dear = np.where(cost > 0, np.inf, 0.0)
     return np.where(left > 0, cost / np.where(left > 0, left, 1.0), dear)[()]
+
+
+def _beyond_margin(overage_times: ArrayLike, bought_fraction: ArrayLike) -> Floats:
+    """What a dollar of use beyond the cap earns: some is bought, at a multiple of its cost."""
+    over = non_negative("overage_times", overage_times) - 1
+    return over * fraction("bought_fraction", bought_fraction)
 
 
 # --- who stays ---------------------------------------------------------------------------------
@@ -513,12 +516,13 @@ def break_even_usd(
     mean = positive("mean_usd", mean_usd)
     width = positive("sigma", sigma)
     worth = non_negative("value_times", value_times)
+
+    def pays(log_usd: NDArray[np.float64]) -> NDArray[np.bool_]:
+        price = np.exp(log_usd)
+        asked = staying_usd(price_usd=price, mean_usd=mean, sigma=width, value_times=worth)
+        return np.asarray(price >= asked)
+
     low = np.log(mean) + 0 * (width + worth)
-    high = low + np.log(HIGHEST)
-    for _ in range(200):
-        middle = (low + high) / 2
-        price = np.exp(middle)
-        short = price < staying_usd(price_usd=price, mean_usd=mean, sigma=width, value_times=worth)
-        low, high = np.where(short, middle, low), np.where(short, high, middle)
+    _, high = halved(pays, low, low + np.log(HIGHEST))
     unravels = (worth <= 1) | (high >= np.log(mean) + np.log(HIGHEST) - 1e-9)
     return np.where(unravels, np.inf, np.exp(high))[()]

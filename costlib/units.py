@@ -11,6 +11,7 @@ __all__ = [
     "GB",
     "GIB",
     "GRAMS_PER_KG",
+    "HOURS_PER_DAY",
     "HOURS_PER_MONTH",
     "HOURS_PER_YEAR",
     "JOULES_PER_KWH",
@@ -18,7 +19,9 @@ __all__ = [
     "KIB",
     "MB",
     "MIB",
+    "MONTHS_PER_YEAR",
     "MS_PER_S",
+    "SECONDS_PER_DAY",
     "SECONDS_PER_HOUR",
     "TB",
     "TFLOP",
@@ -43,6 +46,9 @@ TOKENS_PER_MTOK: Final = 1e6
 
 MS_PER_S: Final = 1e3
 SECONDS_PER_HOUR: Final = 3600.0
+SECONDS_PER_DAY: Final = 86_400.0
+HOURS_PER_DAY: Final = 24.0
+MONTHS_PER_YEAR: Final = 12
 WATTS_PER_KW: Final = 1e3
 HOURS_PER_MONTH: Final = 730.0
 HOURS_PER_YEAR: Final = 8760.0

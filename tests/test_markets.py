@@ -67,12 +67,6 @@ def test_the_share_of_open_models():
     assert markets.preference_times(price_times=0.1, share_fraction=1, elasticity=1) == 0
 
 
-def test_growth_compounds_back():
-    each = 1 + markets.yearly_growth_fraction(10, years=[4, 5])
-    assert_allclose(each ** np.array([4, 5]), 10)
-    assert_allclose(each - 1, [0.7783, 0.5849], atol=1e-4)
-
-
 @pytest.mark.parametrize("each", [0, 0.5, 1, 1 + 1e-8, 1.9, 3])
 def test_years_sum_one_by_one(each):
     found = markets.summed_times(each, n_years=[1, 2, 5])

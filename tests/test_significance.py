@@ -79,10 +79,10 @@ def test_equal_models_are_never_told_apart():
     assert significance.n_paired_questions(0.1, only_second_fraction=0.1) == np.inf
 
 
-def test_contamination_turns_around():
+def test_contamination_is_counted_question_by_question():
+    n_seen, n_recalled = 180, 126  # of a thousand
     told = significance.contaminated_fraction(
-        [0.2, 0.6, 0.95], seen_fraction=0.18, recalled_fraction=0.7
+        [0.2, 0.6, 1.0], seen_fraction=n_seen / 1000, recalled_fraction=n_recalled / n_seen
     )
-    clean = significance.clean_fraction(told, seen_fraction=0.18, recalled_fraction=0.7)
-    assert_allclose(clean, [0.2, 0.6, 0.95])
-    assert significance.clean_fraction([0.1, 1.0], seen_fraction=[0.5, 1.0]).tolist() == [0, 0]
+    answered = [n_recalled + right * (1000 - n_recalled) for right in (0.2, 0.6, 1.0)]
+    assert_allclose(1000 * told, answered)

@@ -20,7 +20,6 @@ __all__ = [
     "ratio_points",
     "timeline",
     "timeline_controls",
-    "timeline_point",
 ]
 
 KINDS: Final = ("input_usd_per_mtok", "output_usd_per_mtok")
@@ -155,40 +154,6 @@ def timeline(
         f"{usd(float(rows['input'].max()))} per million tokens of input.",
         note="Filtered in your browser. Prices without a date are in the table and not here.",
         height=360,
-    )
-
-
-def timeline_point(
-    steps: pd.DataFrame, vendors: Sequence[str], *, vendor: float, kind: float, years: float
-) -> Any:
-    """The same choice computed in Python: prices of a vendor, the cheapest so far marked.
-
-    Raises
-    ------
-    ValueError
-        If the vendor has no dated price in those years.
-    """
-    rows = _shown(steps, vendors)
-    mine = rows if vendor == 0 else rows[rows["place"] == vendor]
-    mine = mine[mine["year"] > YEARS[-1] - years]
-    if mine.empty:
-        raise ValueError(f"no dated price of that vendor in the last {years:.0f} years")
-    mine = mine.assign(price=mine[KIND_WORDS[int(kind)]]).sort_values(["day", "price"])
-    mine["low"] = mine["price"].cummin()
-    x, y = _day_axis("2020", "2027"), _usd_axis("USD per million tokens", 0.01, 200)
-    points = alt.Chart(mine).mark_circle(size=34, color=hue("blue"), opacity=0.75).encode(x, y)
-    line = (
-        alt.Chart(mine)
-        .mark_line(interpolate="step-after", color=hue("magenta"))
-        .encode(x, alt.Y("low:Q").scale(type="log", domain=[0.01, 200]))
-    )
-    whose = "All vendors" if vendor == 0 else vendors[int(vendor) - 1]
-    return titled(
-        alt.layer(points, line),
-        title=f"{whose}: {len(mine)} dated prices of {KIND_WORDS[int(kind)]}, "
-        f"{usd(mine['price'].min())} to {usd(mine['price'].max())}",
-        subtitle="USD per million tokens, logarithmic axis; red: the cheapest so far",
-        description="Scatter of list prices over time.",
     )
 
 
