@@ -169,9 +169,8 @@ def return_lines(
     rows: pd.DataFrame, life_months: float, *, title: str, subtitle: str, names: Sequence[str]
 ) -> Any:
     """Payback in months by use, a line per rent; never is left out."""
-    shown = rows[np.isfinite(rows["payback_months"])].assign(
-        payback_months=lambda s: s["payback_months"].round(2), busy=lambda s: s["busy"].round(2)
-    )
+    drawn = rows[["name", "busy", "payback_months"]]
+    shown = drawn[np.isfinite(drawn["payback_months"])].round(2)
     hues = dict(zip(names, ("blue", "ochre", "violet", "teal"), strict=False))
     color = alt.Color("name:N", scale=cast(hues), legend=None)
     x = alt.X(
