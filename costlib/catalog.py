@@ -17,11 +17,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from costlib import units
+from costlib.columns import FORMATS, LAYER, SCHEMA
 from costlib.lengths import Trace, length_quantiles, traces
 from costlib.tables import (
-    FORMATS,
-    LAYER,
-    SCHEMA,
     TableError,
     UnknownNameError,
     by_name,

@@ -19,7 +19,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from costlib.tables import DATE, TableError, UnknownNameError, lookup, rows
+from costlib.columns import DATE
+from costlib.tables import TableError, UnknownNameError, lookup, rows
 
 __all__ = ["Price", "book", "offers", "price", "read_on", "request_prices", "table"]
 

@@ -31,7 +31,7 @@ FLOORS = [
         "scipy",
     ),
     (
-        "lengths "
+        "lengths columns "
         "tables catalog readings pricebook indices bills margins calibration deploy effort serve "
         "validate frontier mixtures study "
         "architectures variants layouts machines reloading claims workloads requestlog profile "

@@ -20,8 +20,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from costlib import pricebook
+from costlib.columns import SCHEMA
 from costlib.pricebook import PRICES, Price
-from costlib.tables import SCHEMA, data_path
+from costlib.tables import data_path
 
 SOURCE: Final = "genaiprices2026"
 PROVIDERS: Final[Mapping[str, str]] = {
