@@ -312,6 +312,16 @@ SCHEMA: Final[dict[str, dict[str, Callable[[str], Any]]]] = {
         "accepted_tokens": _positive,
         **_PROVENANCE,
     },
+    "depreciation_schedules.csv": {
+        **dict.fromkeys(("company", "kind"), _text),
+        "effective": _date,
+        "asset": _text,
+        "life_from_years": _or(math.nan, _positive),
+        "life_to_years": _positive,
+        **dict.fromkeys(("charge_usd", "income_usd"), _or(math.nan, _positive)),
+        "income_fraction": _or(math.nan, _share),
+        **_PROVENANCE,
+    },
     "facilities.csv": {
         **dict.fromkeys(("name", "words", "quantity"), _text),
         "value": _positive,

@@ -253,6 +253,15 @@ OTHER = {
         "n_spares": 0,
         "mtok_per_month": 200,
     },
+    "depreciation": {
+        "cost_usd": 45_000,
+        "salvage_fraction": 0.1,
+        "life_years": 4,
+        "rent_usd_per_h": 6,
+        "decline_fraction": 0.35,
+        "busy_fraction": 0.6,
+        "accelerator": "H200",
+    },
     "demand": {
         "price_times": 0.3,
         "elasticity": 0.7,
@@ -407,6 +416,14 @@ SENSELESS = {
         ("api", "Llama-9", r"no API price 'Llama-9'"),
         ("peak_times", 0.5, r"peak_times .*0\.5"),
         ("rent_usd_per_h", -1, r"rent_usd_per_h .*-1"),
+    ],
+    "depreciation": [
+        ("cost_usd", 0, r"cost_usd .*\b0"),
+        ("decline_fraction", 20, r"decline_fraction .*20"),
+        ("life_years", 0, r"life_years .*\b0"),
+        ("busy_fraction", 0, r"busy_fraction .*\b0"),
+        ("tier_busy", [2, 0.5, 0.5], r"busy_fraction .*2"),
+        ("model", "Llama-3.1-405B", r"n_accelerators: .*does not fit on 2 H100"),
     ],
     "demand": [
         ("price_usd", -1, r"price_usd .*-1"),

@@ -13,7 +13,7 @@ import numpy_financial
 import pytest
 import vl_convert
 from numpy.testing import assert_allclose
-from scipy import special
+from scipy import integrate, special
 
 from costlib import (
     booktools,
@@ -22,6 +22,7 @@ from costlib import (
     deploy,
     drafts,
     frontier,
+    impairment,
     indices,
     kv,
     machines,
@@ -988,10 +989,76 @@ def compare_plan(spec):
     return n_points
 
 
+def compare_asset(spec):
+    """Book value and value in use by month, by sums written out here; the reader's month."""
+    n_points = 0
+    service = parameters_of("depreciation")["service_years"]
+    for setting in settings(spec):
+        fall, left, busy, interest = (
+            setting[f"{name}_fraction"] / 100 for name in ("decline", "salvage", "busy", "interest")
+        )
+        cost, life, opex = setting["cost_usd"], setting["life_years"], setting["opex_usd_per_h"]
+        earned = busy * setting["rent_usd_per_h"]
+        grown, discount = np.log(1 - fall), np.log(1 + interest)
+        needed = opex + discount * left * cost / 8760
+        retired = service
+        if fall > 0:
+            retired = min(max(np.log(earned / max(needed, 1e-12)) / -grown, 0), service)
+        elif earned < needed:
+            retired = 0
+
+        def values(month, cost=cost, left=left, life=life, end=retired, at=setting, opex=opex):
+            age = month / 12
+            book = cost * (1 - (1 - left) * min(age / life, 1))
+            end = max(end, age)
+            fall, interest = at["decline_fraction"] / 100, at["interest_fraction"] / 100
+
+            def margin(t):
+                hour = at["busy_fraction"] / 100 * at["rent_usd_per_h"] * (1 - fall) ** t - opex
+                return 8760 * hour * (1 + interest) ** (age - t)
+
+            come, _ = integrate.quad(margin, age, end, epsabs=1e-7, epsrel=1e-11)
+            return book, come + left * cost * (1 + interest) ** (age - end)
+
+        months = np.arange(0, 12 * life + 1e-9)
+        wanted = np.array([values(month) for month in months])
+        for name, column in (("datum.book", 0), ("datum.use", 1)):
+            drawn = [
+                layer
+                for layer in plotted(spec, setting, "datum.month", name)
+                if len(layer) == len(months) and np.isfinite(layer).all()
+            ]
+            assert drawn, setting
+            assert_allclose(drawn[0][:, 0], months, atol=1e-9)
+            assert_allclose(
+                drawn[0][:, 1], wanted[:, column], rtol=1e-6, atol=1e-6 * cost, err_msg=str(setting)
+            )
+            n_points += len(months)
+        counted = [layer for layer in plotted(spec, setting, "datum.n") if len(layer)]
+        n_under = impairment.n_months_under_water(
+            life,
+            cost_usd=cost,
+            salvage_fraction=left,
+            rent_usd_per_h=setting["rent_usd_per_h"],
+            yearly_times=1 - fall,
+            busy_fraction=busy,
+            opex_usd_per_h=opex,
+            interest_fraction=interest,
+            service_years=service,
+        )
+        assert counted[0].tolist() == [[n_under]], setting
+        told = told_by(spec, setting, "[book_usd, use_usd, retired] + ''")
+        found = [float(value) for value in told.split(",")]
+        assert_allclose(found, [*values(setting["month"]), retired], rtol=1e-6, atol=1e-6 * cost)
+        n_points += len(found)
+    return n_points
+
+
 # A chapter with sliders registers here, chart by chart in the order of its page.
 COMPARISONS = {
     "api_prices": [compare_timeline, compare_bill],
     "demand": [compare_margin],
+    "depreciation": [compare_asset],
     "long_context_cliff": [compare_cliff],
     "margins": [compare_host],
     "moe": [compare_mixture],
