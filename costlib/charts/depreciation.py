@@ -34,7 +34,7 @@ def _thousand(value: float) -> str:
     return f"{'−' if value < 0 else ''}${abs(value) / 1000:,.1f}K"
 
 
-def _dollars(name: str, title: str, low: float, high: float) -> alt.Y:
+def _dollars(name: str, title: str | None, low: float, high: float) -> alt.Y:
     return alt.Y(f"{name}:Q", title=title, scale=alt.Scale(domain=[low, high], nice=False)).axis(
         format="$,.0f", tickCount=6
     )
@@ -61,21 +61,22 @@ def value_lines(
     y = _dollars("usd", "USD", 0, high)
     color = _falls(names)
     firsts = rows.groupby("name", sort=False).first().reset_index()
-    starts = rows[rows["month"] == 6].copy()
-    starts["label"] = starts["name"]
-    written = (
-        alt.Chart(starts[["month", "usd", "name", "label"]])
-        .mark_text(align="left", dx=6, dy=-9, fontWeight=600)
-        .encode(x, y, color, text="label:N")
+    at = rows[rows["month"] == months // 4].merge(book.rename(columns={"usd": "book_usd"}))
+    above = at["usd"] > at["book_usd"]
+    base = [alt.Chart(at.loc[side, ["month", "usd", "name"]]) for side in (above, ~above)]
+    marks = (
+        base[0].mark_text(align="left", dx=8, dy=-6, fontWeight=600),
+        base[1].mark_text(align="right", dx=-6, dy=10, fontWeight=600),
     )
+    written = [mark.encode(x, y, color, text="name:N") for mark in marks]
     line = alt.Chart(book.round(0)).mark_line(color=hue(BOOK), strokeWidth=3).encode(x, y)
     word = (
-        alt.Chart(book[book["month"] == months - 18].assign(label="book value").round(0))
+        alt.Chart(book[book["month"] == months - 24].assign(label="book value").round(0))
         .mark_text(align="left", dx=8, dy=-8, fontWeight=600, color=hue(BOOK))
         .encode(x, y, text="label:N")
     )
     return titled(
-        alt.layer(alt.Chart(rows).mark_line().encode(x, y, color), line, written, word),
+        alt.layer(alt.Chart(rows).mark_line().encode(x, y, color), line, *written, word),
         title=title,
         subtitle=subtitle,
         description=f"Lines over months: the book value falls from {usd(book['usd'].iloc[0])} in "
@@ -101,8 +102,8 @@ def book_lines(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
         alt.Chart(shown)
         .mark_line()
         .encode(
-            alt.X("year:Q", title="Years since the purchase"),
-            _dollars("book_usd", "Book value (USD)", 0, float(shown["book_usd"].max())),
+            alt.X("year:Q", title="Years since the purchase").axis(tickMinStep=1),
+            _dollars("book_usd", None, 0, float(shown["book_usd"].max())),
             color,
         ),
         title=title,
@@ -127,15 +128,15 @@ def life_moves(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
             np.where(shown["life_to_years"] > shown["life_from_years"], "longer", "shorter"),
         ),
         told=[
-            f"{usd(charge / 1e9)}B a year" if charge == charge else ""
+            f"${charge / 1e9:.1f}B a year" if charge == charge else ""
             for charge in shown.charge_usd
         ],
     )
     hues = {"longer": "teal", "shorter": "magenta", "stated": "ink"}
     y = alt.Y("words:N", title=None, sort=list(shown["words"])).axis(labelLimit=180)
-    scale = alt.Scale(domain=[2, 7.5], nice=False)
+    scale = alt.Scale(domain=[2, 8], nice=False)
     x = alt.X("life_to_years:Q", title="Years in the books", scale=scale).axis(
-        values=[2, 3, 4, 5, 6]
+        values=[2, 3, 4, 5, 6], format="d"
     )
     color = alt.Color(
         "turn:N", scale=cast(hues), legend=alt.Legend(title=None, orient="top", columns=3)
@@ -157,9 +158,13 @@ def life_moves(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
         .encode(x, y, color)
     )
     text = (
-        alt.Chart(shown.loc[shown["told"] != "", ["words", "life_to_years", "told"]])
+        alt.Chart(
+            shown.assign(right=shown[["life_from_years", "life_to_years"]].max(axis=1)).loc[
+                shown["told"] != "", ["words", "right", "told"]
+            ]
+        )
         .mark_text(align="left", dx=10, color=hue("ink"))
-        .encode(x, y, text="told:N")
+        .encode(alt.X("right:Q", scale=scale), y, text="told:N")
     )
     return titled(
         alt.layer(bars, ends, text),
@@ -184,7 +189,7 @@ def token_bars(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
     totals = rows.assign(
         total=rows["usd_per_mtok"].round(5),
         text=[
-            f"{usd(total)}, {100 * share:.0f} % charge"
+            f"{usd(total)} ({100 * share:.0f} %)"
             for total, share in zip(rows["usd_per_mtok"], rows["share_fraction"], strict=True)
         ],
     )[["words", "total", "text"]]
@@ -194,7 +199,9 @@ def token_bars(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
         alt.Chart(shown)
         .mark_bar(height=22)
         .encode(
-            alt.X("usd:Q", title="USD per million tokens", scale=scale).axis(format="$.2f"),
+            alt.X("usd:Q", title="USD per million tokens", scale=scale).axis(
+                format="$.2f", tickCount=5
+            ),
             y,
             alt.Color("part:N", scale=cast(parts), legend=alt.Legend(title=None, orient="top")),
             order="order:Q",
@@ -237,11 +244,11 @@ def held_lines(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
     )
     return titled(
         alt.layer(
-            reference(0.0, "as good as not buying"),
+            reference(0.0, ""),
             alt.Chart(shown)
             .mark_line()
             .encode(
-                alt.X("years:Q", title="Years held, then sold"),
+                alt.X("years:Q", title="Years held, then sold").axis(tickMinStep=1),
                 _dollars("npv_usd", "Present value (USD)", low - room, high + room),
                 color,
             ),

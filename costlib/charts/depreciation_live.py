@@ -35,18 +35,18 @@ def asset_controls(asset: Asset, *, month: int) -> tuple[Control, ...]:
             parameter=parameter, label=label, unit=unit, value=value, low=low, high=high, **more
         )
 
-    def percent(parameter: str, label: str, unit: str, value: float, ends: Any) -> Control:
+    def shared(parameter: str, label: str, unit: str, value: float, ends: Any) -> Control:
         return control(parameter, label, unit, round(100 * value, 1), ends, step=0.5, scale=0.01)
 
     return (
-        percent("decline_fraction", "Rents fall by", "% a year", 1 - asset.yearly_times, (-20, 60)),
+        shared("decline_fraction", "Rents fall by", "% a year", 1 - asset.yearly_times, (-20, 60)),
         control(
             "life_years", "Life in the books", "years", asset.life_years, (2, LAST_YEARS), step=0.5
         ),
-        percent(
+        shared(
             "salvage_fraction", "Salvage value", "% of the cost", asset.salvage_fraction, (0, 50)
         ),
-        percent("busy_fraction", "Utilisation", "%", asset.busy_fraction, (5, 100)),
+        shared("busy_fraction", "Utilisation", "%", asset.busy_fraction, (5, 100)),
         control(
             "rent_usd_per_h",
             "Rent when new",
@@ -63,7 +63,7 @@ def asset_controls(asset: Asset, *, month: int) -> tuple[Control, ...]:
             (0, 2),
             step=0.05,
         ),
-        percent("interest_fraction", "Discount rate", "% a year", asset.interest_fraction, (0, 25)),
+        shared("interest_fraction", "Discount rate", "% a year", asset.interest_fraction, (0, 25)),
         control("cost_usd", "Cost", "USD", asset.cost_usd, (5_000, 80_000), step=500),
         control("month", "Look at month", "", month, (0, N_MONTHS - 1), step=1),
     )
@@ -115,7 +115,7 @@ def try_asset(asset: Asset, controls: Sequence[Control]) -> Any:
     gap = (
         grid.transform_filter(under)
         .transform_calculate(usd="datum.book")
-        .mark_rule(strokeWidth=4, opacity=0.18, color=hue("magenta"))
+        .mark_area(opacity=0.18, color=hue("magenta"))
         .encode(x, y, y2="use:Q")
     )
     lines = [
