@@ -113,10 +113,9 @@ def try_asset(asset: Asset, controls: Sequence[Control]) -> Any:
     )
     under = "datum.use < datum.book - 1e-9 * cost_usd"
     gap = (
-        grid.transform_filter(under)
-        .transform_calculate(usd="datum.book")
+        grid.transform_calculate(usd="datum.book", least="min(datum.book, datum.use)")
         .mark_area(opacity=0.18, color=hue("magenta"))
-        .encode(x, y, y2="use:Q")
+        .encode(x, y, y2="least:Q")
     )
     lines = [
         grid.transform_calculate(usd=f"datum.{name}")
