@@ -922,7 +922,7 @@ def compare_plan(spec):
     """Three costs over volume and at the reader's own, by sums that are written out here."""
     n_points = 0
     start = {name: p["value"] for name, p in inputs(spec).items()}
-    named = ("owned_usd_per_h", "API_usd", "rent_usd", "own_usd", "mtok_now")
+    named = ("owned_usd_per_h", "API_usd", "rent_usd", "own_usd", "mtok_per_month")
     given = parameters_of("own_rent_api")
     rate, _, _ = ownership.speed(
         given["model"],
@@ -950,7 +950,7 @@ def compare_plan(spec):
         given["n_accelerators"],
     )
     assert set(start) == {
-        "volume",
+        "mtok_per_month",
         "busy_fraction",
         "electricity_usd_per_kwh",
         "years",
@@ -974,7 +974,7 @@ def compare_plan(spec):
                 owned * nodes * 730 / mtok,
             )
 
-        mine = 10 ** setting["volume"]
+        mine = setting["mtok_per_month"]
         found = [float(told_by(spec, setting, f"toString({name})")) for name in named]
         assert_allclose(found, [owned, *np.ravel(costs(mine)), mine], rtol=1e-9)
         n_points += len(found)

@@ -19,6 +19,7 @@ from costlib.ownership import WAYS, Machine
 __all__ = ["plan_controls", "plan_point", "plans", "try_plan"]
 
 FIRST, LAST, PER_DECADE = 1, 6, 20  # decades of million tokens a month, and points in each
+VOLUMES: Final = (*(m * 10.0**n for n in range(FIRST, LAST) for m in (1, 2, 5)), 10.0**LAST)
 N_POINTS: Final = (LAST - FIRST) * PER_DECADE + 1
 MONTH_S: Final = units.HOURS_PER_MONTH * units.SECONDS_PER_HOUR
 
@@ -34,15 +35,15 @@ def plan_controls(
 ) -> tuple[Control, ...]:
     """What the reader can move, starting at the chapter's numbers."""
     api = round(api_usd_per_mtok, 2)
+    volumes = sorted({*VOLUMES, float(mtok_per_month)})
     return (
         Control(
-            parameter="volume",
+            parameter="mtok_per_month",
             label="Volume",
-            unit="log10 of Mtok a month",
-            value=round(float(np.log10(mtok_per_month)), 2),
-            low=FIRST,
-            high=LAST,
-            step=0.05,
+            unit="million tokens a month",
+            value=float(mtok_per_month),
+            options=tuple(volumes),
+            words=tuple(f"{volume:,g} million tokens a month" for volume in volumes),
         ),
         Control(
             parameter="busy_fraction",
@@ -205,7 +206,7 @@ def try_plan(
         .encode(x, y, color)
         for way in WAYS
     ]
-    one = alt.Chart(alt.sequence(0, 1, 1, as_="i")).transform_calculate(mtok="mtok_now")
+    one = alt.Chart(alt.sequence(0, 1, 1, as_="i")).transform_calculate(mtok="mtok_per_month * 1")
     rule = one.mark_rule(strokeDash=[2, 3], color=hue("you")).encode(x="mtok:Q")
     points = [
         one.transform_calculate(usd=f"{way}_usd", way=f"'{way}'")
@@ -214,14 +215,14 @@ def try_plan(
         .encode(x, y, color)
         for way in WAYS
     ]
-    now = f"mtok_now * {units.TOKENS_PER_MTOK} / {MONTH_S}"
+    now = f"mtok_per_month * {units.TOKENS_PER_MTOK} / {MONTH_S}"
     least = "min(API_usd, rent_usd, own_usd)"
 
     def told(way: str) -> str:
         return f"format({way}_usd, {way}_usd < 10 ? '.3r' : ',.0f')"
 
     spoken = (
-        "format(mtok_now, ',.3r') + ' million tokens a month: ' + "
+        "format(mtok_per_month, ',.3~r') + ' million tokens a month: ' + "
         f"(API_usd == {least} ? 'call an API' : rent_usd == {least} ? 'rent' : 'own')"
         " + ' is cheapest. Per million tokens: API $' + "
         + told("API")
@@ -232,7 +233,6 @@ def try_plan(
         + " + '; an owned GPU costs $' + format(owned_usd_per_h, '.2f') + ' an hour.'"
     )
     signals = {
-        "mtok_now": "pow(10, volume)",
         "owned_usd_per_h": owned,
         **{f"{way}_usd": cost(way, now) for way in WAYS},
         "readout": spoken,
@@ -241,7 +241,7 @@ def try_plan(
         *params(controls), *(alt.param(name, expr=text) for name, text in signals.items())
     )
     start = dict(initial(controls))
-    here = plans(machine, tokens_per_s, n_accelerators, 10 ** start.pop("volume"), **start).iloc[0]
+    here = plans(machine, tokens_per_s, n_accelerators, **start).iloc[0]
     return titled(
         chart,
         title="Your volume: own, rent or call?",
@@ -257,7 +257,12 @@ def try_plan(
 
 
 def plan_point(
-    machine: Machine, tokens_per_s: float, n_accelerators: int, *, volume: float, **moved: float
+    machine: Machine,
+    tokens_per_s: float,
+    n_accelerators: int,
+    *,
+    mtok_per_month: float,
+    **moved: float,
 ) -> Any:
     """The twin of `try_plan` for one setting, computed in Python."""
     grid = np.logspace(FIRST, LAST, N_POINTS)
@@ -265,13 +270,13 @@ def plan_point(
         "mtok", list(WAYS), var_name="way", value_name="usd"
     )
     rows = rows[rows["usd"] <= 100]
-    here = plans(machine, tokens_per_s, n_accelerators, 10**volume, **moved).iloc[0]
+    here = plans(machine, tokens_per_s, n_accelerators, mtok_per_month, **moved).iloc[0]
     x, y = _axes()
     return titled(
         alt.Chart(rows)
         .mark_line()
         .encode(x, y, alt.Color("way:N", scale=cast(PLAN), legend=alt.Legend(title=None))),
-        title=f"{10**volume:,.0f} million tokens a month: {here['cheapest']} is cheapest",
+        title=f"{mtok_per_month:,.0f} million tokens a month: {here['cheapest']} is cheapest",
         subtitle=f"Per million tokens: API {usd(here['API'])}, rent {usd(here['rent'])}, own "
         f"{usd(here['own'])}",
         description="Lines of the cost of a million tokens over volume.",
