@@ -105,6 +105,9 @@ def test_tiers_add_up_to_holding_where_use_and_price_do_not_change():
     worse = lives.stages(ASSET, [0.1, 0.2], **same | {"rent_times": [1, 1, 0.5]})
     assert_allclose(worse.stage_1, table.stage_1)
     assert (worse.stage_3 < table.stage_3).all()
+    busier = lives.stages(ASSET, [0.1, 0.2], **same | {"busy": [0.9, 0.8, 0.8]})
+    assert (busier.stage_1 > table.stage_1).all()
+    assert_allclose(busier.stage_2, table.stage_2)
 
 
 def test_it_earns_until_operation_costs_more():
