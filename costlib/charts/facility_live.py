@@ -20,6 +20,7 @@ __all__ = ["LEVELS", "site", "site_controls", "site_point", "try_site"]
 LEVELS: Final = (0.7, 0.85, 1.0, 1.3, 2.0)  # times the reader's cost
 LOW, TOP, N = 1.0, 2.0, 26  # PUE, and points of a line
 FIRST: Final = 0.1  # utilisation at the left edge
+RATE_STEP: Final = 20  # tokens per second; less would not be seen in the cost
 
 
 def site_controls(
@@ -87,8 +88,8 @@ def site_controls(
             "Tokens per second when full",
             "per GPU",
             tokens_per_s,
-            (50, 6_000),
-            step=1,
+            (tokens_per_s % RATE_STEP + RATE_STEP, 6_000),  # the start lies on a step
+            step=RATE_STEP,
         ),
     )
 
