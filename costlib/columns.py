@@ -329,6 +329,19 @@ SCHEMA: Final[dict[str, dict[str, Callable[[str], Any]]]] = {
         "interval": _or("", _text),
         **_PROVENANCE,
     },
+    "scaling_laws.csv": {
+        **dict.fromkeys(("name", "kind"), _text),
+        **dict.fromkeys(("params_scale", "params_exponent"), _positive),
+        **dict.fromkeys(("floor_loss", "tokens_scale", "tokens_exponent"), _or(math.nan, _number)),
+        **_PROVENANCE,
+    },
+    "trained_models.csv": {
+        "name": _text,
+        **dict.fromkeys(("params_b", "tokens_b"), _positive),
+        "accelerator": _or("", _text),
+        "accelerator_h": _or(math.nan, _positive),
+        **_PROVENANCE,
+    },
     "grid.csv": {
         **dict.fromkeys(("name", "words", "quantity"), _text),
         "hour": _or(math.nan, _number),
