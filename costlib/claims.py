@@ -3,7 +3,8 @@
 A row of `data/claims.csv` names a public function of costlib and its inputs as JSON. An input is
 a number, a list of numbers, `{"module.function": {inputs}}` for the output of another function,
 `{"accelerator.H100.tdp_w": null}` for a fact of the catalog, `{"site.aws-2025.value": null}` or
-`{"place.fra": {"quantity": "g_per_kwh"}}` for one of a building or a grid, or
+`{"place.fra": {"quantity": "g_per_kwh"}}` for one of a building or a grid,
+`{"law.Refit.floor_loss": null}` for one of a scaling law, or
 `{"price.output_usd_per_mtok": {"model": "gpt-4o", "at": "2024-06"}}` for one of the price book.
 The value that the source prints is never among them.
 """
@@ -15,7 +16,7 @@ import json
 import math
 import re
 import sys
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
@@ -24,6 +25,7 @@ import numpy as np
 import pandas as pd
 
 from costlib import (
+    adapters,
     batching,
     carbon,
     cascading,
@@ -44,6 +46,8 @@ from costlib import (
     impairment,
     kv,
     latency,
+    laws,
+    lifetime,
     links,
     markets,
     menus,
@@ -57,6 +61,7 @@ from costlib import (
     reuse,
     roofline,
     routing,
+    scaling,
     serving,
     sessions,
     shrinking,
@@ -66,6 +71,7 @@ from costlib import (
     tariffs,
     tco,
     tiers,
+    training,
     units,
     usage,
     utilisation,
@@ -180,9 +186,14 @@ MODULES: Final[Mapping[str, Any]] = {
     "facility": facility,
     "utilisation": utilisation,
     "carbon": carbon,
+    "scaling": scaling,
+    "lifetime": lifetime,
+    "training": training,
+    "adapters": adapters,
+    "laws": laws,
     "claims": sys.modules[__name__],
 }
-FACTS: Final = ("accelerator", "price", "site", "place")
+FACTS: Final = ("accelerator", "price", "site", "place", "law")
 
 
 def quotient(*, of: float, over: float) -> float:
@@ -248,7 +259,12 @@ def _fact(table: str, path: str, arguments: Any) -> Any:
     if table == "place":
         return sites.place(path, **arguments)
     name, _, field = path.partition(".")
-    value = sites.facility(name) if table == "site" else getattr(catalog, table)(name)
+    named: Mapping[str, Callable[[str], Any]] = {
+        "accelerator": catalog.accelerator,
+        "site": sites.facility,
+        "law": laws.law,
+    }
+    value = named[table](name)
     for part in field.split("."):
         value = value[part] if isinstance(value, Mapping) else getattr(value, part)
     return value

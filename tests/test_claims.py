@@ -192,6 +192,7 @@ def test_a_value_meets_what_is_printed_to_its_last_digit(value, printed, met):
             '{"of": {"accelerator.h100.peak_flop_per_s.bf16": null}, "by": 1}',
             989e12,
         ),
+        ("claims.product", '{"of": {"law.Hoffmann printed.floor_loss": null}, "by": 1}', 1.69),
         ("kv.kept_tokens", '{"context_tokens": 10, "window_tokens": 4}', 4),
     ],
 )
