@@ -12,9 +12,10 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from costlib import catalog, lifetime, scaling, tables, training, units
+from costlib._checks import fraction, positive
 from costlib._halving import halved
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "saved_fraction",
     "sizes",
     "target",
+    "worth_tokens",
 ]
 
 PETAFLOP_DAY: Final = 1e15 * units.SECONDS_PER_DAY  # FLOP, at which a law of the size is anchored
@@ -281,6 +283,40 @@ def saved_fraction(
     of = target(n_params, training_tokens, name=name)
     row = lives(served_tokens, of=of, served_times=served_times).iloc[0]
     return float(row.least_saved_fraction if least_training else row.saved_fraction)
+
+
+def worth_tokens(
+    saved_fraction: float,
+    *,
+    n_params: float,
+    training_tokens: float,
+    served_times: float = 1.0,
+    name: str = USED,
+) -> float:
+    """Tokens to serve from which the cheapest life saves a share of the least training's life.
+
+    Raises
+    ------
+    ValueError
+        If the share is not from 0 to below 1.
+
+    Examples
+    --------
+    >>> at = {"n_params": 70e9, "training_tokens": 1.4e12}
+    >>> [round(worth_tokens(share, **at) / 1e12, 2) for share in (0.05, 0.1)]
+    [1.66, 2.92]
+    """
+    at_least = 1 - float(positive("1 minus saved_fraction", 1 - saved_fraction))
+    of = target(n_params, training_tokens, name=name)
+    whole = lifetime.served_tokens(1, served_times=served_times, training_tokens=of.cheapest_tokens)
+
+    def reached(log: NDArray[np.float64]) -> Any:
+        served = whole * np.exp(log)
+        saved = lives(served, of=of, served_times=served_times).least_saved_fraction
+        return saved.to_numpy() >= fraction("saved_fraction", at_least)
+
+    _, log = halved(reached, *np.atleast_2d(LOG_ENDS).T)
+    return float((whole * np.exp(log))[0])
 
 
 def sizes(

@@ -36,7 +36,7 @@ FLOORS = [
         "tables catalog readings pricebook indices bills margins calibration deploy effort serve "
         "validate frontier mixtures study "
         "architectures variants layouts machines reloading claims workloads requestlog profile "
-        "routers sites ownership lives laws "
+        "routers sites ownership lives laws tenants "
         "replica response replays simulate",
         "pandas pydantic yaml tqdm",
     ),

@@ -134,3 +134,23 @@ def test_what_is_saved_at_the_loss_of_70b_on_1_4t():
 def test_a_served_flop_costs_more_where_serving_uses_less_of_the_peak():
     found = lifetime.served_times(2, training_mfu_fraction=0.4, serving_mfu_fraction=[0.4, 0.1])
     assert_allclose(found, [2, 8])
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1, 0.5])
+@pytest.mark.parametrize("times", [1, 5])
+def test_from_the_tokens_that_are_worth_it_on_the_share_is_saved(share, times):
+    given = {"n_params": 8e9, "training_tokens": 3e12, "served_times": times}
+    served = laws.worth_tokens(share, **given)
+    assert_allclose(laws.saved_fraction(served, **given, least_training=True), share, rtol=1e-9)
+    # What is saved hangs on the bill of serving over that of the least training alone.
+    per_token = served * times / laws.target(8e9, 3e12).cheapest_tokens
+    other = laws.worth_tokens(share, n_params=70e9, training_tokens=1.4e12)
+    assert_allclose(per_token, other / TARGET.cheapest_tokens, rtol=1e-9)
+
+
+def test_a_share_that_cannot_be_saved_is_refused():
+    given = {"n_params": 8e9, "training_tokens": 3e12}
+    with pytest.raises(ValueError, match="1 minus saved_fraction"):
+        laws.worth_tokens(1, **given)
+    with pytest.raises(ValueError, match="saved_fraction must lie in"):
+        laws.worth_tokens(-0.1, **given)
