@@ -32,6 +32,7 @@ __all__ = [
     "api_request_usd",
     "bills",
     "carried",
+    "model_params",
     "tunings",
 ]
 
@@ -150,6 +151,8 @@ def carried(of: Tenancy) -> dict[str, float]:
             f"{name}_running": float(done.n_running),
         }
         if name == "tuned":
+            token_flop = work.token_flop(active_params=model_params(of.model))
+            whole_flop = (whole + of.output_tokens) * float(token_flop)
             found["step_bytes"] = float(
                 roofline.step_bytes(
                     n_users=done.n_running,
@@ -158,15 +161,27 @@ def carried(of: Tenancy) -> dict[str, float]:
                 )
             )
             found["pool_bytes"] = float(done.sequence_bytes * done.capacity_users)
+            found["full_mfu_fraction"] = float(
+                training.mfu_fraction(
+                    full * whole_flop,
+                    n_accelerators=1,
+                    peak_flop_per_s=catalog.accelerator(of.accelerator).peak_flop_per_s["bf16"],
+                )
+            )
     return found
+
+
+def model_params(model: str) -> float:
+    """Parameters of a model of the catalog, embeddings included."""
+    base = catalog.model(model)
+    return float(
+        work.total_params(embedding_params=base.embedding_params, **catalog.weight_layers(base))
+    )
 
 
 def tunings(of: Tenancy) -> dict[str, float]:
     """USD of one tuning: of an adapter, and of the whole model."""
-    base = catalog.model(of.model)
-    whole = float(
-        work.total_params(embedding_params=base.embedding_params, **catalog.weight_layers(base))
-    )
+    whole = model_params(of.model)
     added = adapter_params(of.model, rank=of.rank)
     flop = adapters.tuning_flop(
         [whole + added, whole], trained_params=[added, whole], training_tokens=of.tuning_tokens

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any
 
 import altair as alt
 import numpy as np
@@ -93,7 +93,7 @@ def _signals(controls: Sequence[Control]) -> dict[str, str]:
     """The optimum at the reader's tokens, step by step as `lifetime` computes it."""
     moved = {control.parameter: f"({control.expression})" for control in controls}
     law = laws.law()
-    alone = {name: value for name, value in law.exponents.items()}
+    alone = law.exponents
     gap = expression(
         scaling.loss,
         n_params="size",
@@ -255,8 +255,8 @@ def try_life(controls: Sequence[Control]) -> Any:
     return titled(
         chart,
         title="Your model: how far past the least training?",
-        subtitle="Training tokens per parameter of the cheapest model at your loss, over the tokens "
-        "that it serves; dotted: the ratio of the model you state",
+        subtitle="Training tokens per parameter of the cheapest model at your loss, over the "
+        "tokens that it serves; dotted: the ratio of the model you state",
         description="Interactive line of the cheapest training tokens per parameter over served "
         f"tokens. With the chapter's numbers {here['ratio']:.3g}, which saves "
         f"{100 * here['saved']:.2f} percent.",
