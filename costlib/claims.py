@@ -108,6 +108,7 @@ COLUMNS: Final = (
     "as_of",
 )
 SIDES: Final = {">": "above", "<": "below"}  # of a claim that gives a direction
+WORDY: Final = 1e15  # from here on a number keeps its power of ten
 VERDICTS: Final = ("reproduces", "reproduces if", "contradicted", "fails", "not checkable")
 
 # unit in which a source prints: base units that it stands for
@@ -406,7 +407,9 @@ def compare(ids: Collection[str] | None = None, *, topic: str | None = None) -> 
 def _plain(printed: str) -> str:
     if printed[:1] in SIDES:
         return f"{SIDES[printed[0]]} {printed[1:]}"
-    return f"{Decimal(printed):,f}" if _is_number(printed) else printed or "—"
+    if _is_number(printed) and float(printed) < WORDY:
+        return f"{Decimal(printed):,f}"
+    return printed or "—"
 
 
 def _one_digit_more(value: float, printed: str) -> str:
@@ -415,6 +418,8 @@ def _one_digit_more(value: float, printed: str) -> str:
         return "—"
     if not _is_number(printed) or abs(value) < float(printed) / 100:
         return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    if float(printed) >= WORDY:
+        return f"{value:.{len(Decimal(printed).as_tuple().digits)}e}".replace("e+", "e")
     exponent = int(Decimal(printed).as_tuple().exponent)
     whole = exponent >= 0 and float(value).is_integer()
     return f"{value:,.{0 if whole else max(1 - exponent, 0)}f}"

@@ -152,6 +152,12 @@ def test_ours_shows_one_digit_more_than_the_source(value, printed, shown):
     assert claims._one_digit_more(value, printed) == shown
 
 
+def test_a_number_of_many_digits_keeps_its_power_of_ten():
+    assert claims._one_digit_more(3.1428e23, "3.14e23") == "3.143e23"
+    assert claims._plain("3.14e23") == "3.14e23"
+    assert claims._plain("2.57e4") == "25,700"
+
+
 @pytest.mark.parametrize(
     ("value", "printed", "met"),
     [

@@ -13,14 +13,23 @@ from costlib import laws
 from costlib.charts.theme import end_labels, hue, reference, titled, usd
 from costlib.tenants import WAYS
 
-__all__ = ["law_lines", "life_lines", "ratio_lines", "run_bars", "saving_lines", "tenant_lines"]
+__all__ = [
+    "law_lines",
+    "life_lines",
+    "ratio_lines",
+    "run_bars",
+    "saving_lines",
+    "tenant_lines",
+    "trillions",
+]
 
 LAWS: Final[Mapping[str, tuple[str, str]]] = {  # name of the table: words, colour
     "Kaplan": ("Kaplan 2020", "teal"),
     "Hoffmann printed": ("Hoffmann 2022", "magenta"),
     "Refit": ("Refit 2024", "ink"),
 }
-LEFT: Final = ("Chinchilla", "GPT-3", "Llama 2 7B", "Llama 3.1 405B")  # names left of their dot
+LEFT: Final = ("GPT-3", "Llama 2 7B", "Llama 3.1 70B")  # names left of their dot
+ABOVE: Final = ("Chinchilla", "Llama 3.1 405B")  # left of it and above
 UNNAMED: Final = ("Llama 2 13B",)  # the table has it
 DEMANDS: Final = ("ink", "blue", "teal", "violet")
 TENANTS: Final = dict(zip(WAYS, ("magenta", "ochre", "blue", "ink"), strict=True))
@@ -53,7 +62,9 @@ def trillions(tokens: float) -> str:
 
 def law_lines(runs: pd.DataFrame, *, budget_flop: float, subtitle: str) -> Any:
     """Tokens per parameter that three laws give a budget, and what was trained."""
-    budgets = np.logspace(21, 26, 51)
+    first = min(21, int(np.floor(np.log10(budget_flop))))
+    last = max(26, int(np.ceil(np.log10(budget_flop))))
+    budgets = np.logspace(first, last, 51)
     low, high = 0.008, 4_000.0
     rows = pd.concat(
         pd.DataFrame(
@@ -70,10 +81,12 @@ def law_lines(runs: pd.DataFrame, *, budget_flop: float, subtitle: str) -> Any:
     x = _powers(
         "Training budget (FLOP, logarithmic)",
         "flop",
-        1e21,
-        1e26,
+        10.0**first,
+        10.0**last,
         format="~e",
-        values=[10.0**n for n in range(21, 27)],
+        labelOverlap="greedy",
+        labelSeparation=8,
+        values=[10.0**n for n in range(first, last + 1)],
     )
     y = _powers(
         "Training tokens per parameter (logarithmic)",
@@ -97,13 +110,18 @@ def law_lines(runs: pd.DataFrame, *, budget_flop: float, subtitle: str) -> Any:
     )
     named = dots[~dots["run"].isin(UNNAMED)]
     base = alt.Chart(dots).encode(x, y)
+    sides = {
+        (-7, 0): named["run"].isin(LEFT),
+        (0, -11): named["run"].isin(ABOVE),
+        (7, 0): ~named["run"].isin(LEFT + ABOVE),
+    }
     names = [
-        alt.Chart(named[named["run"].isin(LEFT) == left])
+        alt.Chart(named[here])
         .mark_text(
-            align="right" if left else "left", dx=-7 if left else 7, fontSize=11, color=hue("muted")
+            align="left" if dx > 0 else "right", dx=dx, dy=dy, fontSize=11, color=hue("muted")
         )
         .encode(x, y, text="run:N")
-        for left in (False, True)
+        for (dx, dy), here in sides.items()
     ]
     here = {
         words: laws.budget_tokens_per_param(budget_flop, name=name)
@@ -118,7 +136,8 @@ def law_lines(runs: pd.DataFrame, *, budget_flop: float, subtitle: str) -> Any:
             labels,
             reference(budget_flop, "the budget asked for", axis="x"),
         ),
-        title=f"The printed law asks for {times:.1f} times the text per parameter of its own refit",
+        title=f"The printed law asks for {times:.1f} times the text per parameter "
+        "that its refit does",
         subtitle=subtitle,
         description="Line chart of training tokens per parameter against the training budget by "
         f"three scaling laws, with nine published runs as dots. At {budget_flop:.3g} FLOP: "
@@ -212,24 +231,28 @@ def _least_size(of: laws.Target) -> float:
     return float((law.params_scale / of.gap_loss) ** (1 / law.params_exponent))
 
 
-SERVED: Final = (1e10, 1e15)  # ends of the axis of served tokens
+def _ends(served: float) -> tuple[float, float]:
+    """Ends of the axis of served tokens."""
+    return min(1e10, served), max(1e15, served)
 
 
 def _served_axis(low: float, high: float) -> Any:
     decades = range(round(np.log10(low)), round(np.log10(high)) + 1)
     return _powers(
-        "Tokens served over the model’s life (1e12, logarithmic)",
+        "Tokens served (1e12, logarithmic)",
         "served",
         low / 1e12,
         high / 1e12,
         values=[10.0 ** (n - 12) for n in decades],
         format="~g",
+        labelOverlap="greedy",
+        labelSeparation=8,
     )
 
 
 def ratio_lines(of: laws.Target, served_times: Mapping[str, float], *, served: float) -> Any:
     """Tokens per parameter of the cheapest life against what is served; a line per price."""
-    across = np.geomspace(SERVED[0], SERVED[1], 101)
+    across = np.geomspace(*_ends(served), 101)
     rows = pd.concat(
         [
             pd.DataFrame(
@@ -258,7 +281,7 @@ def ratio_lines(of: laws.Target, served_times: Mapping[str, float], *, served: f
         values=[n * 10.0**e for e in range(0, 7) for n in (1, 3)],
         format=",~g",
     )
-    x = _served_axis(*SERVED)
+    x = _served_axis(*_ends(served))
     lines = alt.Chart(rows[["served", "ratio", "name"]]).mark_line().encode(x, y, color)
     labels = end_labels(
         rows,
@@ -281,7 +304,7 @@ def ratio_lines(of: laws.Target, served_times: Mapping[str, float], *, served: f
             reference(served / 1e12, "here", axis="x"),
         ),
         title=f"{here:.0f} tokens per parameter are cheapest at {trillions(served)} served, "
-        f"{float(rows['ratio'].iloc[len(across) - 1]):,.0f} at {trillions(SERVED[1])}",
+        f"{float(rows['ratio'].iloc[len(across) - 1]):,.0f} at {trillions(across[-1])}",
         subtitle="Cheapest ratio at the stated loss against the tokens that are served",
         description="Line chart of the cheapest training tokens per parameter against served "
         f"tokens. Without serving {plain:.3g}, at {trillions(served)} {here:.3g}.",
@@ -291,7 +314,7 @@ def ratio_lines(of: laws.Target, served_times: Mapping[str, float], *, served: f
 
 def saving_lines(of: laws.Target, *, served: float, served_times: float) -> Any:
     """What the cheapest life saves over two baselines against what is served."""
-    across = np.geomspace(SERVED[0], SERVED[1], 101)
+    across = np.geomspace(*_ends(served), 101)
     found = laws.lives(across, of=of, served_times=served_times)
     stated = f"{of.n_params / 1e9:.3g}B, {trillions(of.training_tokens)}"
     rows = pd.concat(
@@ -318,7 +341,7 @@ def saving_lines(of: laws.Target, *, served: float, served_times: float) -> Any:
         .scale(domain=[0, high], nice=False)
         .axis(values=[0, 20, 40, 60, 80, 100])
     )
-    x = _served_axis(*SERVED)
+    x = _served_axis(*_ends(served))
     lines = alt.Chart(rows[["served", "saved", "name"]]).mark_line().encode(x, y, color)
     labels = end_labels(
         rows,
@@ -370,8 +393,8 @@ def run_bars(steps: Mapping[str, float], *, subtitle: str) -> Any:
             bars.mark_bar(color=hue("blue"), opacity=0.85).encode(x2="to:Q"),
             bars.mark_text(align="left", dx=4, color=hue("ink")).encode(x="to:Q", text="text:N"),
         ),
-        title=f"The arithmetic at the peak is {steps[first] / total:.0%} of what a model costs "
-        "before it serves",
+        title=f"The arithmetic at the peak is {100 * steps[first] / total:.0f} % of what a model "
+        "costs before it serves",
         subtitle=subtitle,
         description="Stepped bars of the cost of a model before it serves, in million USD. "
         + " ".join(f"{row['step']}: {row['text']}." for row in rows)

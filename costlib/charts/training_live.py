@@ -42,9 +42,13 @@ def life_controls(
 
     power = float(np.round(np.log10(served_tokens), 2))
     return (
-        control("served", "Tokens served", "power of ten", power, (FIRST, LAST), step=0.01),
-        control("size_b", "Loss of a model of", "1e9 parameters", n_params / 1e9, (1, 500), step=1),
-        control("text_t", "trained on", "1e12 tokens", training_tokens / 1e12, (0.1, 20), step=0.1),
+        control("served", "Tokens served", "as a power of 10", power, (FIRST, LAST), step=0.01),
+        control(
+            "size_b", "Loss of a model of", "billion parameters", n_params / 1e9, (1, 500), step=1
+        ),
+        control(
+            "text_t", "trained on", "trillion tokens", training_tokens / 1e12, (0.1, 20), step=0.1
+        ),
         control(
             "training_mfu_fraction",
             "Training reaches",
@@ -65,8 +69,8 @@ def life_controls(
         ),
         control(
             "price_times",
-            "An hour of serving",
-            "× one of training",
+            "Hour of serving",
+            "× training’s",
             price_times,
             (0.2, 5),
             step=0.1,
@@ -220,7 +224,9 @@ def try_life(controls: Sequence[Control]) -> Any:
         stated="text / size",
         words="'You: ' + format(ratio_now, ',.0f') + ' : 1'",
     )
-    inside = f"datum.ratio >= {LOW} && datum.ratio <= {HIGH}"
+    inside = (
+        f"datum.ratio >= {LOW} && datum.ratio <= {HIGH} && served >= {FIRST} && served <= {LAST}"
+    )
     stated = (
         one.transform_calculate(ratio="datum.stated")
         .transform_filter(inside)
