@@ -150,7 +150,10 @@ def carried(of: Tenancy) -> dict[str, float]:
             name: busy * HOURS_PER_MONTH * SECONDS_PER_HOUR,
             f"{name}_running": float(done.n_running),
         }
-        if name == "tuned":
+        if name == "examples":
+            share = examples / (whole + of.output_tokens)
+            found["example_bytes"] = float(done.sequence_bytes) * share
+        else:
             token_flop = work.token_flop(active_params=model_params(of.model))
             whole_flop = (whole + of.output_tokens) * float(token_flop)
             found["step_bytes"] = float(

@@ -14,6 +14,7 @@ import pytest
 import vl_convert
 from numpy.testing import assert_allclose
 from scipy import integrate, special
+from scipy.optimize import brentq
 
 from costlib import (
     booktools,
@@ -25,6 +26,7 @@ from costlib import (
     impairment,
     indices,
     kv,
+    laws,
     machines,
     mixtures,
     ownership,
@@ -1054,6 +1056,63 @@ def compare_asset(spec):
     return n_points
 
 
+def compare_life(spec):
+    """The optimum and what it saves, with the root that scipy finds; the line point by point."""
+    law = laws.law()
+    a, b = law.params_exponent, law.tokens_exponent
+    names = ("times", "best_size", "best_text", "ratio_now", "saved", "least_saved")
+    n_points = 0
+    for setting in settings(spec):
+        size, text = setting["size_b"] * 1e9, setting["text_t"] * 1e12
+        gap = law.params_scale * size**-a + law.tokens_scale * text**-b
+        least = ((a + b) * law.params_scale / (b * gap)) ** (1 / a)
+        short = ((a + b) * law.tokens_scale / (a * gap)) ** (1 / b)
+        times = setting["price_times"] * setting["training_mfu_fraction"]
+        times /= setting["serving_mfu_fraction"]
+
+        def cheapest(served, least=least, short=short, times=times):
+            wanted = np.log(times * served / (3 * short))
+            log = brentq(
+                lambda log: log + np.log1p(b * np.exp(log) / (a + b)) / b - wanted,
+                -60,
+                60,
+                xtol=1e-14,
+            )
+            w = np.exp(log)
+            shrunk = (a + b + b * w) / ((a + b) * (1 + w))
+            return least * shrunk ** (1 / a), short * (1 + b * w / (a + b)) ** (1 / b)
+
+        served = 10 ** setting["served"]
+        best = cheapest(served)
+
+        def life(size, text, served=served, times=times):
+            return 6 * size * text + 2 * times * size * served
+
+        wanted = [
+            times,
+            *best,
+            best[1] / best[0],
+            1 - life(*best) / life(size, text),
+            1 - life(*best) / life(least, short),
+        ]
+        told = told_by(spec, setting, f"[{', '.join(names)}] + ''")
+        found = [float(value) for value in told.split(",")]
+        assert_allclose(found, wanted, rtol=1e-8, atol=1e-11, err_msg=str(setting))
+        stated, line, dot, label = plotted(spec, setting, "datum.served_t", "datum.ratio")
+        mine = np.array([[served / 1e12, wanted[3]]])
+        for one in (dot, label):
+            assert len(one) == (5 <= wanted[3] <= 1e5), setting
+            assert_allclose(one, mine[: len(one)], rtol=1e-8)
+        assert_allclose(stated[:, 1], [text / size][: len(stated)], rtol=1e-12)
+        assert len(line) > 50, setting
+        for served_t, ratio in line[::5]:
+            n, d = cheapest(served_t * 1e12)
+            assert_allclose(ratio, d / n, rtol=1e-8, err_msg=str(setting))
+            n_points += 1
+        n_points += len(found)
+    return n_points
+
+
 # A chapter with sliders registers here, chart by chart in the order of its page.
 COMPARISONS = {
     "api_prices": [compare_timeline, compare_bill],
@@ -1072,6 +1131,7 @@ COMPARISONS = {
     "serving_at_load": [compare_sizing],
     "shrinking_the_cache": [compare_cache],
     "speculative": [compare_drafts],
+    "training_and_tuning": [compare_life],
     "validation": [compare_within],
     "workloads": [compare_mix],
 }

@@ -18,7 +18,7 @@ __all__ = ["life", "life_controls", "life_point", "try_life"]
 
 FIRST, LAST = 10, 16  # powers of ten of the served tokens
 LOW, HIGH = 5.0, 1e5  # training tokens per parameter
-N, SPAN = 141, (-4.0, 3.0)  # points of the line, and powers of ten of the bill's ratio
+N, SPAN = 281, (-4.0, 3.0)  # points of the line, and powers of ten of the bill's ratio
 
 
 def life_controls(
