@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -38,7 +38,6 @@ __all__ = [
 
 WAYS: Final = ("examples to an API", "examples, own base", "an adapter each", "a model each")
 ADAPTER_BITS: Final = 16.0
-MATRIX: Final = r"(?:(\d+)x)?(\d+)x(\d+)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +71,7 @@ def adapter_params(model: str, *, rank: float) -> float:
     UnknownNameError
         If the catalog has no such model.
     ValueError
-        If its layers hold experts, or matrices whose shapes are not stated.
+        If its layers hold experts or a recurrent state.
 
     Examples
     --------
@@ -83,20 +82,17 @@ def adapter_params(model: str, *, rank: float) -> float:
     groups = tables.frame("layers.csv")
     total = 0.0
     for row in groups[groups.model == model].to_dict("records"):
-        if row["expert_params"] != "0":
-            raise ValueError(f"{model} has experts; an adapter of each is not counted here")
+        if row["expert_params"] != "0" or row["state_values"] != "0":
+            raise ValueError(f"{model} has experts or states; their adapters are not counted here")
         shapes = f"{row['mixer_params']}+{row['dense_params']}".split("+")
-        for shape in shapes:
-            found = re.fullmatch(MATRIX, shape)
-            if not found:
-                raise ValueError(f"{model}: {shape!r} is no matrix")
-            times, first, second = (float(part or 1) for part in found.groups())
+        for shape in (shape for shape in shapes if shape != "0"):  # a layer without an MLP
+            *times, first, second = map(float, shape.split("x"))
             total += float(
                 adapters.lora_params(
                     rank,
                     input_dim=first,
                     output_dim=second,
-                    n_matrices=times * float(row["n_layers"]),
+                    n_matrices=math.prod(times) * float(row["n_layers"]),
                 )
             )
     return total

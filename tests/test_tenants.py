@@ -50,8 +50,9 @@ def test_layers_of_two_kinds_are_both_adapted():
 
 
 def test_what_cannot_be_counted_is_refused_by_name():
-    with pytest.raises(ValueError, match="DeepSeek-V3 has experts"):
-        tenants.adapter_params("DeepSeek-V3", rank=8)
+    for model in ("DeepSeek-V3", "Mamba-2.8B"):
+        with pytest.raises(ValueError, match=f"{model} has experts or states"):
+            tenants.adapter_params(model, rank=8)
     with pytest.raises(catalog.UnknownNameError, match=r"Llama-3\.1-8"):
         tenants.adapter_params("Llama-3.1-8", rank=8)
 
