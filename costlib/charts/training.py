@@ -28,8 +28,8 @@ LAWS: Final[Mapping[str, tuple[str, str]]] = {  # name of the table: words, colo
     "Hoffmann printed": ("Hoffmann 2022", "magenta"),
     "Refit": ("Refit 2024", "ink"),
 }
-LEFT: Final = ("GPT-3", "Llama 2 7B", "Llama 3.1 70B")  # names left of their dot
-ABOVE: Final = ("Chinchilla", "Llama 3.1 405B")  # left of it and above
+LEFT: Final = ("GPT-3", "Llama 2 7B")  # names left of their dot
+ABOVE: Final = ("Chinchilla", "Llama 3.1 70B", "Llama 3.1 405B")  # left of it and above
 UNNAMED: Final = ("Llama 2 13B",)  # the table has it
 DEMANDS: Final = ("ink", "blue", "teal", "violet")
 TENANTS: Final = dict(zip(WAYS, ("magenta", "ochre", "blue", "ink"), strict=True))
@@ -294,13 +294,19 @@ def ratio_lines(of: laws.Target, served_times: Mapping[str, float], *, served: f
         high=high,
         height=300,
     )
+    floor = alt.Chart(
+        pd.DataFrame({"ratio": [float(f"{plain:.4g}")], "words": [f"least training: {plain:.3g}"]})
+    )
     first = next(iter(served_times.values()))
     here = float(laws.lives(served, of=of, served_times=first).tokens_per_param[0])
     return titled(
         alt.layer(
             lines,
             labels,
-            reference(plain, f"least training: {plain:.3g}"),
+            floor.mark_rule(strokeDash=[2, 3], strokeWidth=1.25, color=hue("muted")).encode(y),
+            floor.mark_text(
+                align="left", baseline="top", dx=4, dy=4, fontSize=12, color=hue("muted")
+            ).encode(y, x=alt.value(0), text="words:N"),
             reference(served / 1e12, "here", axis="x"),
         ),
         title=f"{here:.0f} tokens per parameter are cheapest at {trillions(served)} served, "

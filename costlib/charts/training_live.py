@@ -42,12 +42,10 @@ def life_controls(
 
     power = float(np.round(np.log10(served_tokens), 2))
     return (
-        control("served", "Tokens served", "as a power of 10", power, (FIRST, LAST), step=0.01),
+        control("served", "Tokens served, 10 to the", "", power, (FIRST, LAST), step=0.01),
+        control("size_b", "Loss of", "billion parameters", n_params / 1e9, (1, 500), step=1),
         control(
-            "size_b", "Loss of a model of", "billion parameters", n_params / 1e9, (1, 500), step=1
-        ),
-        control(
-            "text_t", "trained on", "trillion tokens", training_tokens / 1e12, (0.1, 20), step=0.1
+            "text_t", "Trained on", "trillion tokens", training_tokens / 1e12, (0.1, 20), step=0.1
         ),
         control(
             "training_mfu_fraction",
@@ -175,7 +173,7 @@ def _told() -> str:
         + number.format(text)
         + " + 'T, ' + format(ratio_now, ',.0f') + ' tokens per parameter. It saves ' + "
         + percent.format("saved")
-        + " + ' against the model above and ' + "
+        + " + ' against the model you state and ' + "
         + percent.format("least_saved")
         + " + ' against the least training; a served FLOP costs ' + format(times, '.3r') + "
         "' of training.'"
