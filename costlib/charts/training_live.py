@@ -165,16 +165,16 @@ def _signals(controls: Sequence[Control]) -> dict[str, str]:
 def _told() -> str:
     number = "format({0}, {0} < 10 ? '.2r' : ',.0f')"
     size, text = "(best_size / 1e9)", "(best_text / 1e12)"
-    percent = "format(100 * max({0}, 0), '.1f') + ' %'"
+    share = "format(100 * max({0}, 0), '.1f') + ' %'"
     return (
         "'Cheapest: ' + "
         + number.format(size)
         + " + 'B on ' + "
         + number.format(text)
         + " + 'T, ' + format(ratio_now, ',.0f') + ' tokens per parameter. It saves ' + "
-        + percent.format("saved")
+        + share.format("saved")
         + " + ' against the model you state and ' + "
-        + percent.format("least_saved")
+        + share.format("least_saved")
         + " + ' against the least training; a served FLOP costs ' + format(times, '.3r') + "
         "' of training.'"
     )
