@@ -309,11 +309,11 @@ def ratio_lines(of: laws.Target, served_times: Mapping[str, float], *, served: f
             ).encode(y, x=alt.value(0), text="words:N"),
             reference(served / 1e12, "here", axis="x"),
         ),
-        title=f"{here:.0f} tokens per parameter are cheapest at {trillions(served)} served, "
+        title=f"{here:,.0f} tokens per parameter are cheapest at {trillions(served)} served, "
         f"{float(rows['ratio'].iloc[len(across) - 1]):,.0f} at {trillions(across[-1])}",
         subtitle="Cheapest ratio at the stated loss against the tokens that are served",
         description="Line chart of the cheapest training tokens per parameter against served "
-        f"tokens. Without serving {plain:.3g}, at {trillions(served)} {here:.3g}.",
+        f"tokens. Without serving {plain:.3g}, at {trillions(served)} {here:,.1f}.",
         height=300,
     )
 

@@ -262,7 +262,7 @@ def try_life(controls: Sequence[Control]) -> Any:
         subtitle="Training tokens per parameter of the cheapest model at your loss, over the "
         "tokens that it serves; dotted: the ratio of the model you state",
         description="Interactive line of the cheapest training tokens per parameter over served "
-        f"tokens. With the chapter's numbers {here['ratio']:.3g}, which saves "
+        f"tokens. With the chapter's numbers {here['ratio']:,.1f}, which saves "
         f"{100 * here['saved']:.2f} percent.",
         note="Recomputed in your browser by the library’s own formulas, with the refit of 2024. "
         "What leaves the frame is not drawn.",
