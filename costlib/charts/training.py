@@ -213,7 +213,7 @@ def life_lines(of: laws.Target, served: Sequence[float], *, served_times: float)
         ),
         title=f"The same loss, ever more served: the cheapest model shrinks from {first} to {last}",
         subtitle="Training and serving of models with the loss of "
-        f"{of.n_params / 1e9:.3g}B on {trillions(of.training_tokens)} tokens; the dot is the cheapest"
+        f"{of.n_params / 1e9:.3g}B on {trillions(of.training_tokens)}; the dot is the cheapest"
         + ("" if served_times == 1 else f"; a served FLOP counts {served_times:.3g}"),
         description="Line chart of training and serving together against the size of the model, "
         "at one loss. "
