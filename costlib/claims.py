@@ -4,7 +4,8 @@ A row of `data/claims.csv` names a public function of costlib and its inputs as 
 a number, a list of numbers, `{"module.function": {inputs}}` for the output of another function,
 `{"accelerator.H100.tdp_w": null}` for a fact of the catalog, `{"site.aws-2025.value": null}` or
 `{"place.fra": {"quantity": "g_per_kwh"}}` for one of a building or a grid,
-`{"law.Refit.floor_loss": null}` for one of a scaling law, or
+`{"law.Refit.floor_loss": null}` for one of a scaling law,
+`{"bands.band_usd_per_gb": {"provider": "AWS"}}` for the bands of a way out, or
 `{"price.output_usd_per_mtok": {"model": "gpt-4o", "at": "2024-06"}}` for one of the price book.
 The value that the source prints is never among them.
 """
@@ -26,6 +27,7 @@ import pandas as pd
 
 from costlib import (
     adapters,
+    availability,
     batching,
     carbon,
     cascading,
@@ -37,6 +39,7 @@ from costlib import (
     demand,
     depreciation,
     drafts,
+    egress,
     energy,
     experts,
     facility,
@@ -51,6 +54,7 @@ from costlib import (
     links,
     markets,
     menus,
+    outages,
     paging,
     pricebook,
     pricing,
@@ -70,6 +74,7 @@ from costlib import (
     staffing,
     tariffs,
     tco,
+    terms,
     tiers,
     training,
     units,
@@ -91,6 +96,7 @@ __all__ = [
     "reduction",
     "rounds_to",
     "total",
+    "whole",
 ]
 
 COLUMNS: Final = (
@@ -137,6 +143,7 @@ UNITS: Final[Mapping[str, float]] = {
     "USD/Mtok": 1.0,
     "USD/h": 1.0,
     "hours": 1.0,
+    "minutes": 1.0,
     "months": 1.0,
     "kW": 1e3,
     "MW": 1e6,
@@ -192,9 +199,12 @@ MODULES: Final[Mapping[str, Any]] = {
     "training": training,
     "adapters": adapters,
     "laws": laws,
+    "availability": availability,
+    "outages": outages,
+    "egress": egress,
     "claims": sys.modules[__name__],
 }
-FACTS: Final = ("accelerator", "price", "site", "place", "law")
+FACTS: Final = ("accelerator", "price", "site", "place", "law", "bands")
 
 
 def quotient(*, of: float, over: float) -> float:
@@ -215,6 +225,11 @@ def total(*, parts: Collection[float]) -> float:
 def reduction(*, part: float, whole: float) -> float:
     """Share of the whole that is saved when a part of it remains."""
     return 1 - float(part) / float(whole)
+
+
+def whole(*, of: float) -> float:
+    """A value without its fraction, as a source prints it that cuts and does not round."""
+    return float(math.floor(of))
 
 
 def recomputed(function: str, inputs: str) -> float:
@@ -259,6 +274,8 @@ def _fact(table: str, path: str, arguments: Any) -> Any:
         return getattr(pricebook.price(**arguments), path)
     if table == "place":
         return sites.place(path, **arguments)
+    if table == "bands":
+        return terms.bands(**arguments)[path]
     name, _, field = path.partition(".")
     named: Mapping[str, Callable[[str], Any]] = {
         "accelerator": catalog.accelerator,

@@ -348,6 +348,23 @@ SCHEMA: Final[dict[str, dict[str, Callable[[str], Any]]]] = {
         "value": _positive,
         **_PROVENANCE,
     },
+    "egress_prices.csv": {
+        **dict.fromkeys(("provider", "kind"), _text),
+        **dict.fromkeys(("from_units", "usd_per_unit"), _number),
+        "unit": _memory_unit,
+        **_PROVENANCE,
+    },
+    "sla_credits.csv": {
+        "provider": _text,
+        **dict.fromkeys(("below_fraction", "credit_fraction"), _share),
+        **_PROVENANCE,
+    },
+    "outage_triggers.csv": {
+        "name": _text,
+        "share_fraction": _share,
+        "pushed": _truth,
+        **_PROVENANCE,
+    },
     "calibration.csv": {
         "name": _text,
         "value": _number,

@@ -200,6 +200,14 @@ def test_a_value_meets_what_is_printed_to_its_last_digit(value, printed, met):
         ),
         ("claims.product", '{"of": {"law.Hoffmann printed.floor_loss": null}, "by": 1}', 1.69),
         ("kv.kept_tokens", '{"context_tokens": 10, "window_tokens": 4}', 4),
+        ("claims.whole", '{"of": {"claims.quotient": {"of": 11, "over": 4}}}', 2),
+        (
+            "egress.banded_usd",
+            '{"moved_bytes": 1e12,'
+            ' "band_start_bytes": {"bands.band_start_bytes": {"provider": "AWS"}},'
+            ' "band_usd_per_gb": {"bands.band_usd_per_gb": {"provider": "AWS"}}}',
+            81,
+        ),
     ],
 )
 def test_inputs_may_be_numbers_lists_other_formulas_and_facts(function, inputs, value):

@@ -28,7 +28,8 @@ FLOORS = [
         "shrinking quantizing recurrence recall sessions queueing staffing clipping bulk sharing "
         "routing cascading coupling significance demand usage markets tariffs menus "
         "finance tco fleet depreciation charges holding impairment facility utilisation carbon "
-        "training scaling lifetime adapters",
+        "training scaling lifetime adapters "
+        "availability outages egress",
         "scipy",
     ),
     (
@@ -36,7 +37,7 @@ FLOORS = [
         "tables catalog readings pricebook indices bills margins calibration deploy effort serve "
         "validate frontier mixtures study "
         "architectures variants layouts machines reloading claims workloads requestlog profile "
-        "routers sites ownership lives laws tenants "
+        "routers sites ownership lives laws tenants terms "
         "replica response replays simulate",
         "pandas pydantic yaml tqdm",
     ),
@@ -238,10 +239,15 @@ SAMPLE = {
     "arrival_scv": 1.5,
     "attended_dim": 256,
     "attention_flop": 1e9,
+    "availability_fraction": 0.99,
     "backfill_fraction": 0.2,
+    "band_start_bytes": 0,
+    "band_usd_per_gb": 0.09,
     "bandwidth_fraction": 0.8,
     "baseline_bits": 16,
     "baseline_waste_fraction": 0.6,
+    "below_fraction": 0.9995,
+    "between_failures_h": 400,
     "bill_usd": 0.01,
     "block_tokens": 16,
     "books_usd": 100,
@@ -283,6 +289,7 @@ SAMPLE = {
     "colocation_usd_per_kw_month": 150,
     "commitment_fraction": 0.5,
     "commitment_usd": 1e5,
+    "common_fraction": 0.05,
     "compact_at_tokens": 5e4,
     "compacted_tokens": 1e4,
     "compaction_times": 24,
@@ -295,6 +302,7 @@ SAMPLE = {
     "cost_usd": 8,
     "cost_usd_per_mtok": 2,
     "coverage_fraction": 0.6,
+    "credit_fraction": 0.1,
     "cumulative_times": 27,
     "decay": 0.9,
     "demand_tokens_per_s": 2e3,
@@ -318,6 +326,7 @@ SAMPLE = {
     "exponent": 0.73,
     "facility_w": 2e4,
     "fair_usd": 5e3,
+    "fallback_fraction": 0.05,
     "false_alarm_fraction": 0.1,
     "first_usd_per_mtok": 30,
     "first_value": 1,
@@ -378,6 +387,7 @@ SAMPLE = {
     "life_years": 6,
     "light_tokens": 2e6,
     "limit_tokens": 10,
+    "line_usd": 9e3,
     "link_bytes_per_s": 4.5e11,
     "link_fraction": 0.5,
     "load": 0.6,
@@ -385,6 +395,7 @@ SAMPLE = {
     "load_share": 0.05,
     "long_usd_per_mtok": 2.5,
     "loss_usd": 1,
+    "loss_usd_per_h": 1e3,
     "lost_fraction": 0.1,
     "lost_h": 1,
     "lost_usd_per_mtok": 20,
@@ -416,18 +427,23 @@ SAMPLE = {
     "n_layers": 80,
     "n_least": 1,
     "n_lifetime": 1e5,
+    "n_lost": 1,
     "n_made": 20e3,
     "n_matrices": 12,
     "n_micro_batches": 32,
+    "n_more_replicas": 4,
+    "n_needed": 2,
     "n_only_first": 40,
     "n_only_second": 20,
     "n_pairs": 64,
     "n_params": 7e9,
+    "n_parts": 5,
     "n_payments": 12,
     "n_pins": 1024,
     "n_prompts": 4,
     "n_queries": 16,
     "n_questions": 1000,
+    "n_regions": 2,
     "n_replicas": 3,
     "n_requests": 16,
     "n_rivals": 8,
@@ -454,6 +470,7 @@ SAMPLE = {
     "only_strong_fraction": 0.2,
     "only_weak_fraction": 0.05,
     "opex_usd_per_h": 0.5,
+    "other_availability_fraction": 0.97,
     "other_busy_fraction": 0.9,
     "other_carbon_free_fraction": 0.9,
     "other_pue": 4.8,
@@ -507,9 +524,14 @@ SAMPLE = {
     "read_adapters": 20,
     "reasoning_tokens": 3e4,
     "recalled_fraction": 0.5,
+    "region_common_fraction": 0.05,
     "reload_usd": 0.01,
     "rent_usd_per_h": 2.5,
     "repair_fraction": 0.02,
+    "repair_h": 4,
+    "replica_times": 0.5,
+    "replica_usd": 5e4,
+    "replica_usd_per_h": 6,
     "request_s": 0.02,
     "request_usd": 0.01,
     "requests_per_s": 2,
@@ -524,6 +546,7 @@ SAMPLE = {
     "residual_tokens": 128,
     "rest_life_years": 7,
     "reused_tokens": 1e3,
+    "revenue_usd": 1e6,
     "room_tokens": 6e5,
     "room_usd_per_h": 2,
     "rounding_step": 0.01,
@@ -586,6 +609,7 @@ SAMPLE = {
     "success_fraction": 0.7,
     "summary_tokens": 1e3,
     "surviving_fraction": 0.9,
+    "target_fraction": 0.999,
     "tax_fraction": 0.01,
     "tdp_w": 700,
     "tenant_fraction": 0.25,
@@ -627,6 +651,7 @@ SAMPLE = {
     "waiting_fraction": 0.2,
     "waiting_usd_per_h": 10,
     "waste_fraction": 0.04,
+    "watching_usd": 1e5,
     "water_l_per_kwh": 3.75,
     "weak_quality": 0.7,
     "weak_service_s": 4,
@@ -638,6 +663,7 @@ SAMPLE = {
     "whole_ratio": 0.25,
     "window_tokens": 1e3,
     "working_fraction": 0.5,
+    "worth_fraction": 0.8,
     "written_tokens": 1e4,
     "yearly_times": 0.7,
     "years": 2,
@@ -649,7 +675,16 @@ LAYER = {field.name for field in dataclasses.fields(catalog.LayerGroup)}
 
 
 # Parameters that are one table for all scenarios.
-TABLES = {"lengths_tokens", "input_lengths_tokens", "output_lengths_tokens", "seed"}
+TABLES = {
+    "band_start_bytes",
+    "band_usd_per_gb",
+    "below_fraction",
+    "credit_fraction",
+    "input_lengths_tokens",
+    "lengths_tokens",
+    "output_lengths_tokens",
+    "seed",
+}
 
 
 # Functions of whole tensors: their axes have meanings, so they do not broadcast, and their entries

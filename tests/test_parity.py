@@ -13,7 +13,7 @@ import numpy_financial
 import pytest
 import vl_convert
 from numpy.testing import assert_allclose
-from scipy import integrate, special
+from scipy import integrate, special, stats
 from scipy.optimize import brentq
 
 from costlib import (
@@ -1113,9 +1113,40 @@ def compare_life(spec):
     return n_points
 
 
+def compare_pool(spec):
+    """What spares cost and outages lose, by the binomial of another library; and what is said."""
+    spares, n_points = np.arange(9), 0
+    for setting in settings(spec):
+        down, common = 1 - setting["availability_fraction"] / 100, setting["common_fraction"] / 100
+        needed = setting["n_needed"]
+        alone = (1 - common) * down / (1 - common * down)
+        enough = stats.binom.cdf(spares, needed + spares, alone)  # no more failed than are spare
+        lost = (1 - (1 - common * down) * enough) * setting["loss_usd_per_h"] * 8760
+        cost = spares * setting["replica_usd_per_h"] * 8760
+        told = told_by(spec, setting, f"[{', '.join(f'usd_{n}' for n in spares)}] + ''")
+        found = [float(value) for value in told.split(",")]
+        assert_allclose(found, cost + lost, rtol=1e-9, atol=1e-3, err_msg=str(setting))
+        best = float(told_by(spec, setting, "best"))
+        assert (cost + lost)[int(best)] <= (cost + lost).min() + 1e-3, setting
+        floor = float(told_by(spec, setting, "toString(floor)"))
+        assert_allclose(floor, common * down, atol=1e-15)
+        layers = plotted(spec, setting, "datum.spares", "datum.usd")
+        for layer, wanted in zip(layers[0:6:2], (cost, lost, cost + lost), strict=True):
+            drawn = (wanted >= 1e2 + 1e-3) & (wanted <= 1e9 - 1e-3)
+            assert set(spares[drawn]) <= set(layer[:, 0]), setting
+            at = wanted[layer[:, 0].astype(int)]
+            assert_allclose(layer[:, 1], at, rtol=1e-9, atol=1e-3, err_msg=str(setting))
+            n_points += len(layer)
+        (dot,) = layers[6:]
+        assert len(dot) == 0 or dot[0][0] == best
+        n_points += len(found)
+    return n_points
+
+
 # A chapter with sliders registers here, chart by chart in the order of its page.
 COMPARISONS = {
     "api_prices": [compare_timeline, compare_bill],
+    "availability": [compare_pool],
     "demand": [compare_margin],
     "depreciation": [compare_asset],
     "long_context_cliff": [compare_cliff],
