@@ -38,7 +38,9 @@ def _rounded(values: Any) -> list[float]:
 
 
 def _hours(value: float) -> str:
-    """Time in words: hours, or minutes where it is less than one."""
+    """Time in words: hours, minutes where it is less than one, and seconds."""
+    if value < 1 / 60:
+        return f"{units.SECONDS_PER_HOUR * value:.2g} s"
     if value < 1:
         return f"{60 * value:.2g} min"
     return f"{value:.3g} h" if value < 100 else f"{value:,.0f} h"
