@@ -1,0 +1,79 @@
+"""What a thesis of the field is: words, a verdict, the number that decides, where it turns."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from costlib import claims, study
+
+__all__ = ["VERDICTS", "Thesis", "flip", "money", "printed", "verdict"]
+
+VERDICTS: Final = ("holds", "holds only if", "fails")
+
+Margin = Callable[[float], Any]  # above zero where the thesis holds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thesis:
+    """An argument of the field, judged by computed numbers."""
+
+    number: int  # 1 to 41
+    words: str  # the argument in our words
+    verdict: str  # one of VERDICTS
+    because: str  # what decides, with the numbers
+    value: float  # the number that decides
+    unit: str  # of `value`
+    flip: str  # what it hangs on and where it turns
+    anchor: str  # notebooks/NAME#heading of the chapter that shows it
+    turns: float = math.nan  # where it turns, in the first argument of its function; NaN: nowhere
+
+    def __post_init__(self) -> None:
+        """Keep a number and its percent sign on one line, as the chapters do."""
+        for name in ("words", "because", "flip"):
+            text = re.sub(r"(?<=\d)\s?%", "\u00a0%", getattr(self, name))
+            object.__setattr__(self, name, text)
+
+
+def verdict(margin: Margin, tried: ArrayLike) -> str:
+    """Verdict over the cases tried: all of them, some, or none lie above zero.
+
+    >>> verdict(lambda x: x - 2, [3, 4]), verdict(lambda x: x - 2, [1, 4]), verdict(lambda x: x, -1)
+    ('holds', 'holds only if', 'fails')
+    """
+    found = {bool(margin(float(each)) > 0) for each in np.atleast_1d(tried)}
+    return VERDICTS[1] if len(found) > 1 else VERDICTS[0] if found == {True} else VERDICTS[2]
+
+
+def flip(margin: Margin, low: float, high: float) -> float:
+    """Where the margin passes zero between two ends, a jump included.
+
+    >>> flip(lambda x: x * x - 4, 0, 10)
+    2.0
+    """
+    return study.flip_point(margin, low=low, high=high)
+
+
+def printed(claim: str) -> float:
+    """Number that a source prints, from the ledger, in the source's unit.
+
+    >>> printed("long-context-008")
+    58.0
+    """
+    rows = claims.ledger()
+    return float(rows.loc[rows["id"] == claim, "printed"].iloc[0].lstrip("<>"))
+
+
+def money(usd: float) -> str:
+    """Dollars as the chapters write them: three digits below 10, cents to 1,000, then none.
+
+    >>> money(0.0983), money(2.5), money(19.8413), money(675e3)
+    ('$0.0983', '$2.50', '$19.84', '$675,000')
+    """
+    return f"${usd:#.3g}" if usd < 10 else f"${usd:,.2f}" if usd < 1000 else f"${usd:,.0f}"
