@@ -38,7 +38,9 @@ FLOORS = [
         "validate frontier mixtures study "
         "architectures variants layouts machines reloading claims workloads requestlog profile "
         "routers sites ownership lives laws tenants terms "
-        "replica response replays simulate",
+        "replica response replays simulate "
+        "_thesis theses theses_physics theses_steps theses_load theses_prices theses_demand "
+        "theses_ownership theses_owning",
         "pandas pydantic yaml tqdm",
     ),
     (

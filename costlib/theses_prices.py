@@ -1,0 +1,299 @@
+"""Theses on prices: indices, discounts, caches, tiers, routers (19 to 25)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from costlib import (
+    bills,
+    catalog,
+    claims,
+    indices,
+    pricebook,
+    pricing,
+    reuse,
+    routers,
+    routing,
+    sessions,
+    units,
+)
+from costlib._thesis import Thesis, flip, money, printed, verdict
+
+__all__ = [
+    "caching_agents",
+    "cheap_answers",
+    "context_tiers",
+    "expiring_premium",
+    "output_ratio",
+    "routing_saving",
+    "structural_discount",
+]
+
+STRONG_USD: Final = 24.7  # per million tokens: GPT-4, as the paper on routers has it
+WEAK_USD: Final = 0.24  # Mixtral
+QUERY_TOKENS: Final = 359.0
+KEPT: Final = 0.95  # of the strong model's score
+
+
+def output_ratio(output_times: ArrayLike | None = None) -> Thesis:
+    """Thesis 19: tried over prices of output in those of input, by default of the named tiers."""
+    listed = {}
+    for name in indices.tiers():
+        rows = indices.tier(name)
+        listed[name] = rows["output_usd_per_mtok"] / rows["input_usd_per_mtok"]
+    now = [float(rows.iloc[-1]) for rows in listed.values()]
+    said = printed("api-pricing-006")
+    flagship = listed["GPT flagship"]
+    at = said + 0.5  # what still rounds to it
+    batch = indices.implied_batches(
+        [said],
+        [4_000, 96_000],
+        model="Llama-3.1-70B",
+        accelerator="H100",
+        weight_bits=4,
+        cache_bits=8,
+        compute_fraction=0.5,
+    ).iloc[0]
+    return Thesis(
+        number=19,
+        words="The price of output over that of input will compress to two.",
+        verdict=verdict(lambda times: at - times, now if output_times is None else output_times),
+        because=f"At OpenAI's flagship it went from {flagship.iloc[0]:.0f} to "
+        f"{flagship.iloc[-1]:.0f}; the tiers of three vendors now ask {min(now):.0f} to "
+        f"{max(now):.0f}. So far it rises.",
+        value=float(flagship.iloc[-1]),
+        unit="times",
+        flip=f"the ratio itself, which has to fall below {at:g} to round to {said:.0f}. If prices "
+        f"followed costs, {said:.0f} is a batch of {batch['at_4000']:.0f} at 4K of context on an "
+        "H100" + (", and no batch at 96K" if np.isinf(batch["at_96000"]) else ""),
+        anchor="notebooks/api_prices#what-output-costs-over-input-and-what-haste-does",
+        turns=at,
+    )
+
+
+def expiring_premium(fall_fraction: ArrayLike | None = None) -> Thesis:
+    """Thesis 20: tried over yearly falls of a price, by default of gpt-4's ability and tiers."""
+    tiers = {name: float(indices.falls(indices.tier(name)).yearly) for name in indices.tiers()}
+    ability = indices.falls(indices.at_quality("gpt-4"))
+    tried = [ability.yearly, *tiers.values()] if fall_fraction is None else fall_fraction
+    half = float(pricing.yearly_fall_fraction(first_usd_per_mtok=2, last_usd_per_mtok=1, years=1))
+    rose = [name for name, fall in tiers.items() if fall < 0]
+    return Thesis(
+        number=20,
+        words="Models become a commodity: what a capability costs more expires within months.",
+        verdict=verdict(lambda fall: fall - half, tried),
+        because=f"What gpt-4 could do became {ability.times:,.0f} times cheaper in "
+        f"{ability.years:.1f} years, {ability.yearly:.0%} a year. Named tiers did not: the "
+        f"flagship fell {tiers['GPT flagship']:.0%} a year and {len(rose)} of {len(tiers)} rose, "
+        "among them " + " and ".join(rose[-2:]) + ".",
+        value=float(ability.yearly),
+        unit="share a year",
+        flip=f"the index: a premium halves within a year where prices fall more than {half:.0%} a "
+        "year, as those of an ability did, and those of a name did not",
+        anchor="notebooks/api_prices#three-indices-one-market",
+        turns=half,
+    )
+
+
+def structural_discount(output_fraction: ArrayLike | None = None) -> Thesis:
+    """Thesis 21: tried over the share of answers in the list bill, each with an agent's hits."""
+    model = "claude-sonnet-5-5"
+    table = bills.workload_bills(model).set_index("workload")
+    agents = table.astype(float).loc["agents"].to_dict()
+    batch = agents["batch_fraction"]
+    read = (agents["both_fraction"] - batch * agents["output_fraction"]) / (
+        1 - agents["output_fraction"]
+    )
+    said = 0.95
+    tried = table.output_fraction if output_fraction is None else output_fraction
+
+    def margin(answers: float) -> float:
+        return 1 - batch * answers - read * (1 - answers) - said
+
+    at = flip(margin, 0, 1)
+    other = table.least_fraction.drop("agents")
+    return Thesis(
+        number=21,
+        words="Cache and batch together are a structural discount of 95 %.",
+        verdict=verdict(margin, tried),
+        because=f"At {model} they leave {both:.1%} of the bill of an agent whose "
+        f"prompts are found to {agents['hit_fraction']:.0%}, and {other.min():.0%} of the other "
+        "recorded bills, which find nothing. 95 % is the discount of a cached input token; "
+        "answers are never cached.",
+        value=float(1 - agents["both_fraction"]),
+        unit="share saved",
+        flip=f"answers: with an agent's hits it takes a bill of which answers are less than "
+        f"{at:.1%}; an agent's are {answered:.1%}",
+        anchor="notebooks/api_prices#what-is-left-of-a-bill",
+        turns=at,
+    )
+
+
+def caching_agents(hit_fraction: ArrayLike | None = None) -> Thesis:
+    """Thesis 22: tried over what the cache finds, by default of the record by life of the cache."""
+    lives = {hit.ttl_s: hit.token_hit_fraction for hit in catalog.ttl_hits()}
+    price = pricebook.price("claude-sonnet-4-6")
+    low, high = (printed(f"caching-004-{end}") / 100 for end in ("least", "most"))
+
+    def saved(hits: float, written_usd: float = price.cache_write_usd_per_mtok) -> float:
+        return float(
+            reuse.saved_fraction(
+                hit_fraction=hits,
+                input_tokens=96_000,
+                output_tokens=1_000,
+                input_usd_per_mtok=price.input_usd_per_mtok,
+                cached_input_usd_per_mtok=price.cached_input_usd_per_mtok,
+                cache_write_usd_per_mtok=written_usd,
+                output_usd_per_mtok=price.output_usd_per_mtok,
+            )
+        )
+
+    def margin(hits: float) -> float:
+        return min(saved(hits) - low, high - saved(hits))
+
+    at = flip(margin, 0, 1)
+    plain = flip(lambda hits: saved(hits, price.input_usd_per_mtok) - low, 0, 1)
+    grown = {name: catalog.session_growth(name)["p50"] for name in ("start_tokens", "turn_tokens")}
+    edited = sessions.hit_fraction(200, **grown, surviving_fraction=sessions.first_edit_fraction(1))
+    return Thesis(
+        number=22,
+        words="Prompt caching saves agents 40 to 90 % of the bill.",
+        verdict=verdict(margin, list(lives.values()) if hit_fraction is None else hit_fraction),
+        because=f"A cache of five minutes finds {lives[300]:.0%} of what recorded sessions send: "
+        f"of 96K in and 1K out at {price.name} it saves {saved(lives[300]):.0%}, and "
+        f"{saved(1):.0%} at most, since answers are billed in full. Even a cache of "
+        f"{min(lives):.0f} s saves {saved(lives[min(lives)]):.0%}.",
+        value=saved(lives[300]),
+        unit="share saved",
+        flip=f"hits: below {at:.0%} of the input it saves less than {low:.0%}, below {plain:.0%} "
+        f"where writing costs nothing extra. An edit in every turn would leave {edited:.1%}",
+        anchor="notebooks/prefix_and_tiers#what-a-hit-is-worth-at-list",
+        turns=at,
+    )
+
+
+def context_tiers(long_times: ArrayLike | None = None) -> Thesis:
+    """Thesis 23: tried over the long price in the short one, by default as it is listed."""
+    short, long = (pricebook.price("gemini-2.5-pro", input_tokens=n) for n in (1, 1e6))
+    edge = long.above_input_tokens
+    listed = long.input_usd_per_mtok / short.input_usd_per_mtok
+    worth = 5.0  # USD a million further tokens, as the chapter assumes
+
+    def step(times: float) -> float:
+        """What the first token past the edge costs, over its own price, in USD."""
+        dear = times * short.input_usd_per_mtok
+        rate = pricing.tier_usd_per_mtok(
+            input_tokens=[edge, edge + 1],
+            tier_tokens=edge,
+            short_usd_per_mtok=short.input_usd_per_mtok,
+            long_usd_per_mtok=dear,
+        )
+        bill = rate * np.array([edge, edge + 1]) / units.TOKENS_PER_MTOK
+        return float(bill[1] - bill[0] - dear / units.TOKENS_PER_MTOK)
+
+    end = pricing.dominated_tokens(
+        tier_tokens=edge,
+        short_usd_per_mtok=short.input_usd_per_mtok,
+        long_usd_per_mtok=long.input_usd_per_mtok,
+        value_usd_per_mtok=worth,
+    )
+    at = flip(step, 0.5, 10)
+    further = step(listed) / short.input_usd_per_mtok * units.TOKENS_PER_MTOK
+    return Thesis(
+        number=23,
+        words="Prices that step with the context make the cost jump.",
+        verdict=verdict(step, listed if long_times is None else long_times),
+        because=f"At Gemini 2.5 Pro the first token past {edge / 1e3:.0f}K costs "
+        f"{money(step(listed))}, as much as {further / 1e3:.0f}K further ones at the lower price. "
+        f"Who values them at {money(worth)} a million sends {edge / 1e3:.0f}K, or more than "
+        f"{end / 1e3:.0f}K; at {money(long.input_usd_per_mtok)} or less, never more.",
+        value=step(listed),
+        unit="USD",
+        flip=f"the tariff: it jumps wherever the long price is more than {at:g} times the short "
+        "one and is charged on the whole prompt; charged on what lies beyond, it never does",
+        anchor="notebooks/api_prices#steps-and-contracts",
+        turns=at,
+    )
+
+
+def routing_saving(strong_fraction: ArrayLike | None = None) -> Thesis:
+    """Thesis 24: tried over strong calls, by default of the best routers at 95 % of the score."""
+    prices = {"strong_usd": STRONG_USD, "weak_usd": WEAK_USD}
+    names = {"MT-Bench": "routing-007", "MMLU": "routing-007-mmlu", "GSM8K": "routing-007-gsm8k"}
+    saved = claims.compare(list(names.values())).value.to_numpy() / 100
+    calls = np.asarray(routing.affordable_fraction(saving_fraction=saved, **prices))
+    said = printed("routing-003") / 100
+
+    def cost(strong: float) -> float:
+        return float(routing.routed_usd(strong, **prices))
+
+    def margin(strong: float) -> float:
+        return 1 - cost(strong) / STRONG_USD - said
+
+    both = routers.outcomes("MMLU")
+    gap = routing.recovered_share(
+        KEPT * both["strong_quality"],
+        strong_quality=both["strong_quality"],
+        weak_quality=both["weak_quality"],
+    )
+    at = flip(margin, 0, 1)
+    shown = ", ".join(f"{share:.0%} on {name}" for name, share in zip(names, saved, strict=True))
+    return Thesis(
+        number=24,
+        words="Routing saves 60 to 80 % with hardly any loss of quality.",
+        verdict=verdict(margin, calls if strong_fraction is None else strong_fraction),
+        because=f"At {KEPT:.0%} of GPT-4's score the best published router saves {shown}, against "
+        f"asking GPT-4 always. Against drawing lots it is "
+        f"{1 - cost(float(calls[1])) / cost(float(gap)):.0%} on MMLU: most of the saving is that "
+        "the cheap model is nearly as good.",
+        value=float(saved[1]),
+        unit="share saved",
+        flip=f"strong calls: it takes a router that needs GPT-4 for less than {at:.0%} of the "
+        f"queries; on MMLU the best needs {calls[1]:.0%}",
+        anchor="notebooks/routing#saved-against-what",
+        turns=at,
+    )
+
+
+def cheap_answers(loss_usd: ArrayLike = (0.0, 0.1)) -> Thesis:
+    """Thesis 25: tried over what a wrong answer costs: nothing, and what the chapter assumes."""
+    both = routers.outcomes("MMLU")
+    strong_usd, weak_usd = (
+        price * QUERY_TOKENS / units.TOKENS_PER_MTOK for price in (STRONG_USD, WEAK_USD)
+    )
+
+    def margin(loss: float) -> float:
+        return float(
+            routing.answer_usd(
+                request_usd=strong_usd, success_fraction=both["strong_quality"], loss_usd=loss
+            )
+            - routing.answer_usd(
+                request_usd=weak_usd, success_fraction=both["weak_quality"], loss_usd=loss
+            )
+        )
+
+    at = flip(margin, 0, 10)
+    other = routing.break_even_loss_usd(  # 1,000 tokens at the two prices that the source gives
+        strong_usd=25 / 1e3,
+        weak_usd=0.28 / 1e3,
+        strong_success_fraction=1,
+        weak_success_fraction=0.79,
+    )
+    return Thesis(
+        number=25,
+        words="Counted per correct answer, the cheap model wins.",
+        verdict=verdict(margin, loss_usd),
+        because=f"On MMLU GPT-4 is {STRONG_USD / WEAK_USD:.0f} times as dear as Mixtral and right "
+        f"on {both['strong_quality']:.1%} instead of {both['weak_quality']:.1%}. If a wrong "
+        "answer costs nothing, Mixtral is far cheaper per right one; but a loss of cents on each "
+        "outweighs the price of all its tokens.",
+        value=at,
+        unit="USD per wrong answer",
+        flip=f"what a wrong answer costs: above {money(at)} GPT-4 is the cheaper one; for 1,000 "
+        f"tokens at $0.28 and $25, right on 79 % and always, above {money(float(other))}",
+        anchor="notebooks/routing#when-the-cheap-answer-is-wrong",
+        turns=at,
+    )
