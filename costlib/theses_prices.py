@@ -103,10 +103,10 @@ def structural_discount(output_fraction: ArrayLike | None = None) -> Thesis:
     model = "claude-sonnet-5-5"
     table = bills.workload_bills(model).set_index("workload")
     agents = table.astype(float).loc["agents"].to_dict()
-    batch = agents["batch_fraction"]
-    read = (agents["both_fraction"] - batch * agents["output_fraction"]) / (
-        1 - agents["output_fraction"]
+    batch, both, answered = (
+        float(agents[f"{name}_fraction"]) for name in ("batch", "both", "output")
     )
+    read = (both - batch * answered) / (1 - answered)
     said = 0.95
     tried = table.output_fraction if output_fraction is None else output_fraction
 
