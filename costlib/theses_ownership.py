@@ -354,7 +354,7 @@ def book_life(life_years: ArrayLike = (3, 4, 5, 6)) -> Thesis:
 
 
 def carbon_site(grid_times: ArrayLike | None = None) -> Thesis:
-    """Thesis 38: tried over how far the grids are apart, by default the regions of one vendor."""
+    """Thesis 38: tried over how far the grids are apart, by default the countries of the table."""
     grams = sites.grid("g_per_kwh").query("~name.str.startswith('gcp')").value
     apart = float(grams.max() / grams.min())
     rows = tables.frame("measured.csv").query("metric == 'energy_per_output_token_j'")

@@ -157,6 +157,12 @@ def bytes_decide(context_tokens: ArrayLike | None = None) -> Thesis:
         return float(read) / (computing - moving)
 
     at = flip(margin, 1, LONG)
+    attention = work.cache_intensity_flop_per_byte(
+        n_heads=64, n_kv_heads=8, attended_dim=256, cached_dim=256, bytes_per_value=2
+    )
+    ridge = roofline.ridge_flop_per_byte(
+        peak_flop_per_s=card.peak_flop_per_s, memory_bytes_per_s=card.memory_bytes_per_s
+    )
     floor = serving.usd_per_mtok(
         rent_usd_per_h=RENT,
         tokens_per_s=card.peak_flop_per_s / work.token_flop(active_params=70e9),
@@ -165,8 +171,9 @@ def bytes_decide(context_tokens: ArrayLike | None = None) -> Thesis:
         number=2,
         words="Bytes moved per token, not arithmetic, decide what decode costs.",
         verdict=verdict(margin, tried),
-        because=f"A 70B in 4 bits on an H100 is bound by memory at any batch once a user holds "
-        f"{at:,.0f} tokens in an 8-bit cache. Below, arithmetic takes over: at 1K from "
+        because=f"Attention in decode does {attention:.0f} FLOP per byte, and an H100 would need "
+        f"{ridge:.0f} to be busy. A 70B in 4 bits is bound by memory at any batch once a user "
+        f"holds {at:,.0f} tokens in an 8-bit cache. Below, arithmetic takes over: at 1K from "
         f"{np.ceil(batch(1_000)):.0f} users on, and no token then costs less than "
         f"{money(float(floor))} a million.",
         value=at,
