@@ -40,7 +40,7 @@ FLOORS = [
         "routers sites ownership lives laws tenants terms "
         "replica response replays simulate "
         "_thesis theses theses_physics theses_steps theses_load theses_prices theses_demand "
-        "theses_ownership theses_owning",
+        "theses_ownership theses_training theses_availability",
         "pandas pydantic yaml tqdm",
     ),
     (
