@@ -30,7 +30,7 @@ class Thesis:
     because: str  # what decides, with the numbers
     value: float  # the number that decides
     unit: str  # of `value`
-    flip: str  # what it hangs on and where it turns
+    flip: str  # the condition under which it holds, with the number where it turns
     anchor: str  # notebooks/NAME#heading of the chapter that shows it
     turns: float = math.nan  # where it turns, in the first argument of its function; NaN: nowhere
 

@@ -61,8 +61,8 @@ def nines_cost(fleet_usd: ArrayLike | None = None) -> Thesis:
         f"{money(PEOPLE_USD)} a year {times(tried[0]):.2f}.",
         value=times(tried[0]),
         unit="times",
-        flip=f"the fleet and its people: with these people for fleets of {money(least)} to "
-        f"{money(most)} a year; a larger one comes near {regions:.0f} times",
+        flip=f"fleets of {money(least)} to {money(most)} a year, with these people; a larger one "
+        f"comes near {regions:.0f} times",
         anchor="notebooks/availability#what-the-next-nine-costs-and-what-it-is-worth",
         turns=most,
     )
@@ -97,8 +97,8 @@ def promised_uptime(fallback_fraction: ArrayLike = 0.05) -> Thesis:
         f"{worth:.0%}. The promise counts an answer in time as an answer.",
         value=left,
         unit="nines",
-        flip=f"fallbacks: three nines are left where none is late and fewer than {at:.2%} fall "
-        "back",
+        flip=f"more than {at:.2%} of answers that fall back; with fewer, and none late, three "
+        "nines are left",
         anchor="notebooks/availability#an-answer-in-time-is-not-yet-the-answer",
         turns=at,
     )
@@ -134,8 +134,8 @@ def egress_share(output_usd_per_mtok: ArrayLike | None = None) -> Thesis:
         f"{money(dear)} a million and {100 * share(cheap):.2g} % at {money(cheap)}.",
         value=share(dear),
         unit="share of the spend",
-        flip=f"the price of tokens: from {money(least)} to {money(most)} a million, with an event "
-        "for each; or caches that cross zones",
+        flip=f"output at {money(least)} to {money(most)} a million, with an event for each token; "
+        "or caches that cross zones",
         anchor="notebooks/availability#what-leaves-the-building",
         turns=most,
     )

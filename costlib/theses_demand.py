@@ -44,7 +44,7 @@ def jevons(elasticity: ArrayLike | None = None) -> Thesis:
         "measured the whole market.",
         value=bill(one),
         unit="times the bill",
-        flip=f"the elasticity: the bill falls below {at:.0f} and rises above",
+        flip=f"an elasticity below {at:.0f}",
         anchor="notebooks/demand#a-price-and-its-bill",
         turns=at,
     )
@@ -76,7 +76,7 @@ def rising_bills(volume_times: ArrayLike | None = None) -> Thesis:
         f"each assistant make a budget {float(agents):.2f} times as large.",
         value=float(shift),
         unit="times",
-        flip=f"volume: the bill rises once there are more than {at:.0f} times the tokens",
+        flip=f"more than {at:.0f} times the tokens at prices that are 80 % lower",
         anchor="notebooks/demand#a-price-and-its-bill",
         turns=at,
     )
@@ -107,8 +107,8 @@ def flat_plans(value_times: ArrayLike = (2, 3, 5, 10)) -> Thesis:
         f"and {stay:.1%} stay.",
         value=float(tariffs.loss_fraction(**seat)),
         unit="share of users",
-        flip=f"what use is worth: below {at:.1f} times its cost the seat does not pay for those "
-        "who keep it; a cap at the price ends every loss",
+        flip=f"use that is worth less than {at:.1f} times its cost to users who may leave; a cap "
+        "at the price ends every loss",
         anchor="notebooks/demand#a-cap-a-fee-a-menu",
         turns=at,
     )

@@ -43,8 +43,8 @@ def peaks_over_volume(peak_times: ArrayLike = (1.8, 2.5, 3.0)) -> Thesis:
         "per request. The bill as a whole follows both.",
         value=(margin(peak) + volume) / volume,
         unit="times",
-        flip=f"the peak: below {at:.2f} times the mean a tenth of the volume costs more than the "
-        "peak does",
+        flip=f"a peak above {at:.2f} times the mean; below, a tenth of the volume costs more than "
+        "the peak",
         anchor="notebooks/queueing#how-many-servers",
         turns=at,
     )
@@ -105,7 +105,7 @@ def clipping_tails(sigma: ArrayLike = (0.7, 1.0, 1.2, 1.5)) -> Thesis:
         f"({low}) to {real[high]:.0%} ({high}).",
         value=_saved_of_law(1.2),
         unit="share of the wait",
-        flip=f"the tail: half of the wait goes only above a sigma of {at:.2f}",
+        flip=f"answers that spread with a sigma above {at:.2f}: only then half of the wait goes",
         anchor="notebooks/queueing#what-a-limit-gives-back",
         turns=at,
     )

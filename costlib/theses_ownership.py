@@ -60,6 +60,20 @@ GPU: Final = lives.Asset(
 FALLS: Final = (0.1, 0.2, 0.3)  # of rents in a year
 
 
+@functools.cache
+def _speed() -> float:
+    """Tokens per second of Llama-3.1-70B on two H100, as the chapters on owning assume it."""
+    return ownership.speed(
+        "Llama-3.1-70B",
+        "H100",
+        weight_format="fp8",
+        n_accelerators=2,
+        n_clients=64,
+        input_tokens=1_000,
+        output_tokens=300,
+    )[0]
+
+
 def use_over_pue(electricity_usd_per_kwh: ArrayLike | None = None) -> Thesis:
     """Thesis 12: tried over the price of power, by default the industrial prices of the table."""
     listed = sites.grid("usd_per_kwh").value
@@ -90,8 +104,8 @@ def use_over_pue(electricity_usd_per_kwh: ArrayLike | None = None) -> Thesis:
         "only by its share of energy.",
         value=busy / lean,
         unit="times",
-        flip=f"electricity: above ${at:.2f} a kWh PUE moves a token more; the dearest industrial "
-        f"price in the table is ${listed.max():.2f}",
+        flip=f"electricity below ${at:.2f} a kWh; the dearest industrial price in the table is "
+        f"${listed.max():.2f}",
         anchor="notebooks/pue#what-would-change-the-answer",
         turns=at,
     )
@@ -138,8 +152,8 @@ def busy_site(idle_fraction: ArrayLike | None = None) -> Thesis:
         "PUE 1.09 at 40 %.",
         value=float(times),
         unit="times the energy",
-        flip=f"what idling draws: in energy it holds above {at:.0%} of full power; in dollars it "
-        f"fails above ${tie:.2f} a kWh",
+        flip=f"an idle draw above {at:.0%} of full power, in energy; in dollars electricity below "
+        f"${tie:.2f} a kWh",
         anchor="notebooks/pue#busy-against-lean",
         turns=at,
     )
@@ -199,7 +213,7 @@ def use_to_own(rent_usd_per_h: ArrayLike | None = None) -> Thesis:
         "quoted rents are below its cost at full use, and there it never pays.",
         value=at,
         unit="USD/h",
-        flip=f"the cloud's price: {said:.0%} is enough from {money(at)} a GPU-hour on",
+        flip=f"a cloud that asks {money(at)} a GPU-hour or more",
         anchor="notebooks/own_rent_api#from-which-use-owning-beats-renting",
         turns=at,
     )
@@ -224,6 +238,21 @@ def break_even_volume(api_usd_per_mtok: ArrayLike | None = None) -> Thesis:
     def margin(price: float) -> float:
         return said[1] - even(price)
 
+    speed = _speed()
+    fleets = ownership.regimes(
+        np.logspace(1, 6, 401),
+        owned_usd_per_h=np.inf,  # rented replicas only
+        rent_usd_per_h=2.95,
+        api_usd_per_mtok=chapter,
+        tokens_per_s=speed,
+        n_accelerators=2,
+        node_accelerators=8,
+        peak_times=1.23,
+        rent_peak_times=1.1,
+        load_fraction=0.8,
+        n_spares=1,
+    )
+    fleet_mtok = ownership.crossing(fleets, "rent", "API")
     at = flip(margin, 0.1, 1e3)
     most = flip(lambda price: said[0] - even(price), 0.1, 1e3)
     return Thesis(
@@ -232,11 +261,12 @@ def break_even_volume(api_usd_per_mtok: ArrayLike | None = None) -> Thesis:
         verdict=verdict(margin, tried),
         because=f"One GPU at {money(rent)} an hour breaks even with an API at $0.60 a million from "
         f"{even(0.6):,.0f} million tokens a month on, with Llama-3.3-70B at {money(chapter)} from "
-        f"{even(chapter):,.0f} million, and with one at $15 from {even(15):.0f} million. A fleet "
-        "that keeps a promise needs more.",
+        f"{even(chapter):,.0f} million, and with one at $15 from {even(15):.0f} million. Rented "
+        f"replicas at $2.95 that carry a peak and one failure undercut {money(chapter)} from "
+        f"{fleet_mtok / 1e3:,.0f} billion on.",
         value=even(0.6),
         unit="million tokens a month",
-        flip=f"the API's price: it has to ask {money(at)} to {money(most)} a million",
+        flip=f"an API at {money(at)} to {money(most)} a million",
         anchor="notebooks/own_rent_api#three-regimes-of-volume",
         turns=at,
     )
@@ -261,8 +291,8 @@ def cascade_life(decline_fraction: ArrayLike = FALLS) -> Thesis:
         "10, 20 or 30 % a year.",
         value=years(0.2),
         unit="years",
-        flip=f"the fall of rents: five to seven years take {low:.0%} to {high:.0%} a year; a "
-        "slower fall makes it more, a faster one less",
+        flip=f"rents that fall {low:.0%} to {high:.0%} a year; slower they make it more, faster "
+        "less",
         anchor="notebooks/depreciation#what-would-change-the-answer",
         turns=high,
     )
@@ -301,8 +331,8 @@ def hidden_impairment(decline_fraction: ArrayLike = FALLS) -> Thesis:
         f"{_under_water(0.2)[0]:.0f} months. At 10 % a year it never does.",
         value=_under_water(0.2)[1],
         unit="month",
-        flip=f"the fall of rents: below {at:.0%} a year nothing is hidden; above {at_once:.1%} it "
-        "is there from the first day",
+        flip=f"rents that fall more than {at:.0%} a year; above {at_once:.1%} it is there from "
+        "the first day",
         anchor="notebooks/depreciation#when-the-books-must-give-way",
         turns=at,
     )
@@ -313,19 +343,10 @@ def book_life(life_years: ArrayLike = (3, 4, 5, 6)) -> Thesis:
 
     @functools.cache
     def token(life: float) -> Any:
-        speed = ownership.speed(
-            "Llama-3.1-70B",
-            "H100",
-            weight_format="fp8",
-            n_accelerators=2,
-            n_clients=64,
-            input_tokens=1_000,
-            output_tokens=300,
-        )[0]
         return lives.token_costs(
             GPU,
             [life],
-            tokens_per_s=speed / 2,
+            tokens_per_s=_speed() / 2,
             gpu_fraction=0.6,
             gpu_salvage_fraction=0.325,
             gpu_years=4.0,
@@ -347,7 +368,8 @@ def book_life(life_years: ArrayLike = (3, 4, 5, 6)) -> Thesis:
         f"{short.usd_per_mtok / long.usd_per_mtok - 1:.0%}, and no cash moves.",
         value=float(short.usd_per_mtok / long.usd_per_mtok),
         unit="times",
-        flip=f"the life: above {at:.1f} years operation is the larger part, at $0.60 an hour",
+        flip=f"a life below {at:.1f} years, at $0.60 an hour to run; beyond, operation is the "
+        "larger part",
         anchor="notebooks/depreciation#what-a-life-does-to-a-token",
         turns=at,
     )
@@ -360,11 +382,15 @@ def carbon_site(grid_times: ArrayLike | None = None) -> Thesis:
     rows = tables.frame("measured.csv").query("metric == 'energy_per_output_token_j'")
     joules = rows["value"].astype(float).groupby([rows["model"], rows["gpu"]])
     model = "Llama-3.1-70B"
-    most, least = ({gpu: float(side[model, gpu]) for gpu in ("H100", "B200")}
-                   for side in (joules.max(), joules.min()))  # fmt: skip
+    most, least = (
+        {gpu: float(side[model, gpu]) for gpu in ("H100", "B200")}
+        for side in (joules.max(), joules.min())
+    )
     chips = sorted(side["H100"] / side["B200"] for side in (most, least))
     batch = most["H100"] / least["H100"]
     at = chips[-1]
+    moves = np.divide.outer(grams.to_numpy(), grams.to_numpy())
+    small = float((moves[moves > 1] < batch).mean())
     return Thesis(
         number=38,
         words="Where a site lies matters more for carbon than which hardware it runs.",
@@ -372,11 +398,11 @@ def carbon_site(grid_times: ArrayLike | None = None) -> Thesis:
         because=f"The grids of our table differ {apart:.0f} times in grams per kWh. From H100 to "
         f"B200 the measured energy of a token differs {chips[0]:.2f} to {chips[1]:.2f} times, by "
         f"the batch. A full batch takes {batch:.0f} times less than a small one, which is more "
-        "than most moves between sites save.",
+        f"than {small:.0%} of the moves between two of these grids save.",
         value=apart,
         unit="times",
-        flip=f"how far the sites are apart: grids within {at:.2f} times lose to the newer chip, "
-        f"those within {batch:.0f} times to the batch",
+        flip=f"grids more than {at:.2f} times apart; within {batch:.0f} times the batch matters "
+        "more",
         anchor="notebooks/pue#carbon-and-water",
         turns=at,
     )
@@ -407,8 +433,7 @@ def compounding(baseline_bits: ArrayLike | None = None) -> Thesis:
         f"attention kernel saves no bytes, and {times(16, 0):.0f} are left.",
         value=times(16),
         unit="times",
-        flip=f"the baseline: it takes weights of {at:.0f} bits, and attention that takes all the "
-        "time",
+        flip=f"weights of {at:.0f} bits before, and attention that takes all the time",
         anchor="notebooks/shrinking_the_cache#fewer-bits",
         turns=at,
     )

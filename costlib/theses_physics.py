@@ -100,6 +100,7 @@ def context_cliff(room_gb: ArrayLike | None = None) -> Thesis:
 
     card = _pool_bytes(rigs["card"]) / units.GB
     light = architectures.rig_costs(rigs, short_tokens=SHORT, long_tokens=LONG).ratio
+    low = flip(margin, _held(LONG) / units.GB * 1.001, card)
     at = flip(margin, card, _pool_bytes(rigs["fp8 2"]) / units.GB)
     return Thesis(
         number=1,
@@ -111,8 +112,8 @@ def context_cliff(room_gb: ArrayLike | None = None) -> Thesis:
         "times; the rest is whole users on a small card.",
         value=times(card),
         unit="times",
-        flip=f"room for caches: above {at:.1f} GB, where a second user fits at 128K, about "
-        f"{times(at * 1.001):.0f} times are left",
+        flip=f"room for caches of {low:.1f} to {at:.1f} GB; with more a second user fits at 128K, "
+        f"and about {times(at * 1.001):.0f} times are left",
         anchor="notebooks/long_context_cliff#what-would-change-the-answer",
         turns=at,
     )
@@ -137,12 +138,11 @@ def _seconds(context_tokens: float) -> tuple[float, float]:
 
 def bytes_decide(context_tokens: ArrayLike | None = None) -> Thesis:
     """Thesis 2: tried over contexts, by default the median prompts of the recorded uses."""
-    tried = (
-        [float(np.median(workloads.length_table(use)["input_tokens"])) for use in
-         workloads.workloads()]
-        if context_tokens is None
-        else context_tokens
-    )  # fmt: skip
+    recorded = {
+        use: float(np.median(workloads.length_table(use)["input_tokens"]))
+        for use in workloads.workloads()
+    }
+    tried = list(recorded.values()) if context_tokens is None else context_tokens
     card = _newsletter()
 
     def margin(tokens: float) -> float:
@@ -173,12 +173,14 @@ def bytes_decide(context_tokens: ArrayLike | None = None) -> Thesis:
         verdict=verdict(margin, tried),
         because=f"Attention in decode does {attention:.0f} FLOP per byte, and an H100 would need "
         f"{ridge:.0f} to be busy. A 70B in 4 bits is bound by memory at any batch once a user "
-        f"holds {at:,.0f} tokens in an 8-bit cache. Below, arithmetic takes over: at 1K from "
-        f"{np.ceil(batch(1_000)):.0f} users on, and no token then costs less than "
-        f"{money(float(floor))} a million.",
+        f"holds {at:,.0f} tokens in an 8-bit cache, as the median prompts of "
+        f"{' and '.join(use for use, tokens in recorded.items() if tokens > at)} do. Below, a "
+        f"large batch is bound by arithmetic, and no token costs less than {money(float(floor))} "
+        "a million.",
         value=at,
         unit="tokens",
-        flip=f"context: below {at:,.0f} tokens a large enough batch is bound by arithmetic",
+        flip=f"a context above {at:,.0f} tokens, or a batch too small for arithmetic: at 1K of "
+        f"less than {np.ceil(batch(1_000)):.0f} users",
         anchor="notebooks/roofline#what-a-step-asks-for",
         turns=at,
     )
@@ -208,12 +210,12 @@ def latent_leader(cache_bits: ArrayLike | None = None) -> Thesis:
         because=f"With the same layers, bits and machine a million tokens cost "
         f"{money(usd['MLA'])} by MLA and {money(usd['GQA'])} by grouped queries, but "
         f"{money(usd['Mamba hybrid'])} by a hybrid, {money(usd['MQA'])} by one shared head and "
-        f"{money(usd['window'])} by a window. MLA leads only where every token must be kept "
-        "exactly, in the bits it was computed in.",
+        f"{money(usd['window'])} by a window. MLA leads only among those that keep every "
+        "token and lose nothing by their papers.",
         value=float(usd["MLA"]),
         unit="USD/Mtok",
-        flip=f"the cache it is set against: grouped queries in {at:.1f} bits are as small as MLA "
-        "in 16, without training anew",
+        flip=f"grouped queries in more than {at:.1f} bits beside it; in {at:.1f} they are as "
+        "small as MLA in 16, without training anew",
         anchor="notebooks/shrinking_the_cache#one-honest-baseline",
         turns=at,
     )
@@ -260,7 +262,7 @@ def cache_quantisation(cache_bits: ArrayLike = (8, 16)) -> Thesis:
         f"{users(8):.0f} to {users(small):.0f} from 8.",
         value=usd(16) / usd(small),
         unit="times",
-        flip=f"the cache that is there: it has to have more than {at:.1f} bits",
+        flip=f"a cache that now has more than {at:.1f} bits",
         anchor="notebooks/shrinking_the_cache#fewer-bits",
         turns=at,
     )
@@ -298,8 +300,8 @@ def architecture_choice(recall: tuple[str, ...] = ("exact recall", "any recall")
         + f" of the map. Where answers may forget, {lossy.index[0]} wins on {lossy.iloc[0]:.0%}.",
         value=float(exact.iloc[0]),
         unit="share of the map",
-        flip="exact recall: without that need one architecture wins at every context and length "
-        "of answer",
+        flip=f"exact recall: where it is not needed, one architecture wins on {lossy.iloc[0]:.0%} "
+        "of the map",
         anchor="notebooks/long_context_cliff#which-architecture-wins-where",
     )
 
@@ -332,9 +334,8 @@ def self_hosting(busy_fraction: ArrayLike = (0.4, 1.0)) -> Thesis:
         f"{money(listed)} at the list price of {price.name}: retail bills the prompt, too.",
         value=own / listed,
         unit="times the list price",
-        flip=f"load and hits: it holds for a card that is busy less than {at:.0%} of its hours, "
-        f"or where the vendor finds more than {hits:.0%} of the prompt in its cache and the card "
-        "nothing",
+        flip=f"a card that is busy less than {at:.0%} of its hours, or a vendor that finds more "
+        f"than {hits:.0%} of the prompt in its cache where the card finds nothing",
         anchor="notebooks/long_context_cliff#the-prompt-has-a-price-too",
         turns=at,
     )
@@ -378,7 +379,7 @@ def user_count(user_mb: ArrayLike | None = None) -> Thesis:
         "tokens/s: more users add no tokens.",
         value=at,
         unit="MB per user",
-        flip=f"what a user holds: below {at:.0f} MB arithmetic is the capacity",
+        flip=f"more than {at:.0f} MB per user; below, arithmetic is the capacity",
         anchor="notebooks/long_context_cliff#against-the-source",
         turns=at,
     )
@@ -421,9 +422,9 @@ def ring_decode(message_kb: ArrayLike | None = None) -> Thesis:
         f"{1 / nodes.step_s['the query goes to all']:.0f} if it goes to all, in nodes of eight.",
         value=float(wide.passing_s[cache] / computing),
         unit="times",
-        flip=f"what travels: a message above {at:,.0f} kB takes longer than reading the block "
-        f"from memory; the block has {wide.message_bytes[cache] / 1e3:,.0f} kB and a query "
-        f"{wide.message_bytes[query] / 1e3:.0f}",
+        flip=f"a message above {at:,.0f} kB, which takes longer than reading the block from "
+        f"memory; the block of cache has {wide.message_bytes[cache] / 1e3:,.0f} kB and a "
+        f"query {wide.message_bytes[query] / 1e3:.0f}",
         anchor="notebooks/parallelism#a-ring-of-a-million-tokens",
         turns=at,
     )

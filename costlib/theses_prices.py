@@ -62,13 +62,13 @@ def output_ratio(output_times: ArrayLike | None = None) -> Thesis:
         words="The price of output over that of input will compress to two.",
         verdict=verdict(lambda times: at - times, now if output_times is None else output_times),
         because=f"At OpenAI's flagship it went from {flagship.iloc[0]:.0f} to "
-        f"{flagship.iloc[-1]:.0f}; the tiers of three vendors now ask {min(now):.0f} to "
+        f"{flagship.iloc[-1]:.0f}; the named tiers now ask {min(now):.0f} to "
         f"{max(now):.0f}. So far it rises.",
         value=float(flagship.iloc[-1]),
         unit="times",
-        flip=f"the ratio itself, which has to fall below {at:g} to round to {said:.0f}. If prices "
-        f"followed costs, {said:.0f} is a batch of {batch['at_4000']:.0f} at 4K of context on an "
-        "H100" + (", and no batch at 96K" if np.isinf(batch["at_96000"]) else ""),
+        flip=f"a ratio below {at:g}, which rounds to {said:.0f}; as a cost {said:.0f} is a batch "
+        f"of {batch['at_4000']:.0f} at 4K of context on an H100"
+        + (", and no batch at 96K" if np.isinf(batch["at_96000"]) else ""),
         anchor="notebooks/api_prices#what-output-costs-over-input-and-what-haste-does",
         turns=at,
     )
@@ -91,8 +91,8 @@ def expiring_premium(fall_fraction: ArrayLike | None = None) -> Thesis:
         "among them " + " and ".join(rose[-2:]) + ".",
         value=float(ability.yearly),
         unit="share a year",
-        flip=f"the index: a premium halves within a year where prices fall more than {half:.0%} a "
-        "year, as those of an ability did, and those of a name did not",
+        flip=f"an index that falls more than {half:.0%} a year, so that a premium halves within "
+        "it: that of an ability did, those of names did not",
         anchor="notebooks/api_prices#three-indices-one-market",
         turns=half,
     )
@@ -123,10 +123,10 @@ def structural_discount(output_fraction: ArrayLike | None = None) -> Thesis:
         f"prompts are found to {agents['hit_fraction']:.0%}, and {other.min():.0%} of the other "
         "recorded bills, which find nothing. 95 % is the discount of a cached input token; "
         "answers are never cached.",
-        value=float(1 - agents["both_fraction"]),
+        value=1 - both,
         unit="share saved",
-        flip=f"answers: with an agent's hits it takes a bill of which answers are less than "
-        f"{at:.1%}; an agent's are {answered:.1%}",
+        flip=f"answers below {at:.1%} of the list bill, with an agent's hits; an agent's are "
+        f"{answered:.1%}",
         anchor="notebooks/api_prices#what-is-left-of-a-bill",
         turns=at,
     )
@@ -168,8 +168,8 @@ def caching_agents(hit_fraction: ArrayLike | None = None) -> Thesis:
         f"{min(lives):.0f} s saves {saved(lives[min(lives)]):.0%}.",
         value=saved(lives[300]),
         unit="share saved",
-        flip=f"hits: below {at:.0%} of the input it saves less than {low:.0%}, below {plain:.0%} "
-        f"where writing costs nothing extra. An edit in every turn would leave {edited:.1%}",
+        flip=f"hits above {at:.0%} of the input, or {plain:.0%} where writing costs nothing "
+        f"extra; an edit in every turn would leave {edited:.1%}",
         anchor="notebooks/prefix_and_tiers#what-a-hit-is-worth-at-list",
         turns=at,
     )
@@ -212,8 +212,8 @@ def context_tiers(long_times: ArrayLike | None = None) -> Thesis:
         f"{end / 1e3:.0f}K; at {money(long.input_usd_per_mtok)} or less, never more.",
         value=step(listed),
         unit="USD",
-        flip=f"the tariff: it jumps wherever the long price is more than {at:g} times the short "
-        "one and is charged on the whole prompt; charged on what lies beyond, it never does",
+        flip=f"a long price above {at:.1f} times the short one, charged on the whole prompt; "
+        "charged on what lies beyond the edge it never jumps",
         anchor="notebooks/api_prices#steps-and-contracts",
         turns=at,
     )
@@ -251,8 +251,8 @@ def routing_saving(strong_fraction: ArrayLike | None = None) -> Thesis:
         "the cheap model is nearly as good.",
         value=float(saved[1]),
         unit="share saved",
-        flip=f"strong calls: it takes a router that needs GPT-4 for less than {at:.0%} of the "
-        f"queries; on MMLU the best needs {calls[1]:.0%}",
+        flip=f"a router that needs GPT-4 for less than {at:.0%} of the queries; on MMLU the best "
+        f"needs {calls[1]:.0%}",
         anchor="notebooks/routing#saved-against-what",
         turns=at,
     )
@@ -292,8 +292,8 @@ def cheap_answers(loss_usd: ArrayLike = (0.0, 0.1)) -> Thesis:
         "outweighs the price of all its tokens.",
         value=at,
         unit="USD per wrong answer",
-        flip=f"what a wrong answer costs: above {money(at)} GPT-4 is the cheaper one; for 1,000 "
-        f"tokens at $0.28 and $25, right on 79 % and always, above {money(float(other))}",
+        flip=f"a wrong answer that costs less than {money(at)}; for 1,000 tokens at $0.28 and $25 "
+        f"a million, right on 79 % and always, less than {money(float(other))}",
         anchor="notebooks/routing#when-the-cheap-answer-is-wrong",
         turns=at,
     )

@@ -67,7 +67,7 @@ def expert_saving(wanted_times: ArrayLike = 10.0) -> Thesis:
         f"17B that is {active.max():.1f} and {active.iloc[-1]:.1f} times.",
         value=most,
         unit="times cheaper",
-        flip=f"how much cheaper is meant: {most:.1f} times are the most, at "
+        flip=f"a saving of less than {most:.1f} times, which is the most, at "
         f"{whole.idxmin():,.0f} clients on eight H200",
         anchor="notebooks/moe#two-dense-twins",
         turns=most,
@@ -112,7 +112,7 @@ def chip_generation(rent_times: ArrayLike | None = None) -> Thesis:
     at = flip(lambda times: busy - full / times, 0.1, 100)
     return Thesis(
         number=10,
-        words="A larger batch and a busier machine gain more than the next generation of chips.",
+        words="Filling a machine gains more than the next generation of chips.",
         verdict=verdict(lambda margin: margin, cases),
         because=f"From 60 % to 90 % use a token gets {busy:.1f} times cheaper. A B200 for an H100 "
         f"at {min(listed):.2f} to {max(listed):.2f} times the rent makes it "
@@ -122,8 +122,8 @@ def chip_generation(rent_times: ArrayLike | None = None) -> Thesis:
         f"{claims.compare(['batching-011']).value.iloc[0]:.1f} times.",
         value=full / max(listed),
         unit="times cheaper",
-        flip=f"the rent: a full B200 gains less than use does above {at:.2f} times the rent of an "
-        f"H100, one with the same batch above {equal / busy:.2f}",
+        flip=f"a B200 at more than {at:.2f} times the rent of an H100 where it is full of users, "
+        f"at more than {equal / busy:.2f} times with the same batch",
         anchor="notebooks/roofline#against-the-source",
         turns=at,
     )
@@ -178,8 +178,8 @@ def batch_saving(context_tokens: ArrayLike | None = None) -> Thesis:
         f"{measured[1]:.0%}. What no batch shares is the cache of each request.",
         value=saved(weights, _held_bytes(SHORT)),
         unit="share saved",
-        flip=f"context: above {at:,.0f} tokens each it saves less; a 7B with all of its key-value "
-        f"heads above {flip(plain, 1, 1e7):,.0f}",
+        flip=f"fewer than {at / 1e3:.1f}K tokens in each request; for a 7B with all of its "
+        f"key-value heads fewer than {flip(plain, 1, 1e7) / 1e3:.1f}K",
         anchor="notebooks/roofline#the-batch",
         turns=at,
     )
@@ -226,8 +226,7 @@ def draft_load(acceptance_fraction: ArrayLike = (0.5, 0.7, 0.8, 0.9)) -> Thesis:
         f"above {users[gain > 1].max():.0f}.",
         value=float(users[gain > 1].max()),
         unit="users",
-        flip=f"acceptance: above {at:.0%} drafts pay even with 512 users; a longer prompt and a "
-        "draft that follows the load move it too",
+        flip=f"an acceptance below {at:.0%}; above, drafts pay even with 512 users",
         anchor="notebooks/speculative#what-would-change-the-answer",
         turns=at,
     )
@@ -267,8 +266,8 @@ def draft_length(intensity_flop_per_byte: ArrayLike | None = None) -> Thesis:
         f"{latent[1]:.2f}: it computes {many:.0f} FLOP per byte instead of {few:.0f}.",
         value=float(grouped[1] / grouped[0]),
         unit="times",
-        flip=f"the kind of attention: with drafts of {DRAFT_TOKENS} on an H200 above "
-        f"{at:.0f} FLOP per byte of cache arithmetic is the bound",
+        flip=f"attention below {at:.0f} FLOP per byte of cache, with drafts of {DRAFT_TOKENS} on "
+        "an H200; above, arithmetic is the bound",
         anchor="notebooks/speculative#long-context-brings-it-back",
         turns=at,
     )

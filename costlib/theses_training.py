@@ -34,8 +34,8 @@ def serving_and_training(served_tokens: ArrayLike = (1e12, 1e13)) -> Thesis:
         f"the least training; ten times that saves {saved(1e13):.0%}.",
         value=ratio[1],
         unit="tokens per parameter",
-        flip=f"the tokens served: {at / 1e12:.1f}T save {worth:.0%}, where a served FLOP costs as "
-        f"much as one of training; {dear / 1e12:.2f}T do where it costs four times as much",
+        flip=f"{at / 1e12:.1f}T tokens served, for {worth:.0%} saved, where a served FLOP costs "
+        f"as much as one of training; {dear / 1e12:.2f}T where it costs four times as much",
         anchor="notebooks/training_and_tuning#serving-joins-the-bill",
         turns=at,
     )
@@ -82,7 +82,7 @@ def printed_laws(budget_flop: ArrayLike | None = None) -> Thesis:
         "that training is needless.",
         value=printed["tokens_per_param"] / refit["tokens_per_param"],
         unit="times",
-        flip=f"the budget: below {10**at:.1e} FLOP less than {worth:.0%} of a run is needless",
+        flip=f"a budget above {10**at:.1e} FLOP; below, less than {worth:.0%} of a run is needless",
         anchor="notebooks/training_and_tuning#three-laws-one-budget",
         turns=10**at,
     )
@@ -128,8 +128,8 @@ def adapter_tenants(requests_per_month: ArrayLike | None = None) -> Thesis:
         "machines, not training.",
         value=own / adapter,
         unit="times cheaper",
-        flip=f"load: a tenant with more than {full / 1e6:.2f} million requests a month fills a "
-        "machine, and only its part-filled last one is left to save",
+        flip=f"tenants with fewer than {full / 1e6:.2f} million requests a month; with more each "
+        "fills a machine, and only its part-filled last one is left to save",
         anchor="notebooks/training_and_tuning#what-a-tenant-costs",
         turns=full,
     )
