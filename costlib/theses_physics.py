@@ -214,8 +214,8 @@ def latent_leader(cache_bits: ArrayLike | None = None) -> Thesis:
         "token and lose nothing by their papers.",
         value=float(usd["MLA"]),
         unit="USD/Mtok",
-        flip=f"grouped queries in more than {at:.1f} bits beside it; in {at:.1f} they are as "
-        "small as MLA in 16, without training anew",
+        flip=f"a model that may lose nothing, and grouped queries in more than {at:.1f} bits "
+        f"beside it; in {at:.1f} they are as small as MLA in 16, without training anew",
         anchor="notebooks/shrinking_the_cache#one-honest-baseline",
         turns=at,
     )
@@ -257,8 +257,9 @@ def cache_quantisation(cache_bits: ArrayLike = (8, 16)) -> Thesis:
         verdict=verdict(margin, cache_bits),
         because=f"With its scales a 2-bit cache has {small:.1f} bits. At 128K on eight H100 with "
         f"8-bit weights it saves {usd(16) / usd(small):.1f} times off a 16-bit cache and "
-        f"{usd(8) / usd(small):.1f} off an 8-bit one; MLA saves {saved:.1f} in equal bits. On one "
-        f"card it takes {users(16):.0f} users to {users(small):.0f} from 16 bits and "
+        f"{usd(8) / usd(small):.1f} off an 8-bit one; MLA saves {saved:.1f} in equal "
+        f"bits. A window saves {float(_variants().saves['window']):.0f}, and forgets. On "
+        f"one card it takes {users(16):.0f} users to {users(small):.0f} from 16 bits and "
         f"{users(8):.0f} to {users(small):.0f} from 8.",
         value=usd(16) / usd(small),
         unit="times",
