@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from costlib import _checks
-from costlib.charts.theme import VERDICT
+from costlib.charts.theme import ARGUMENT, VERDICT
 
 __all__ = [
     "Box",
@@ -35,6 +35,8 @@ __all__ = [
     "say",
     "verdicts",
 ]
+
+WORDS: Final = {**VERDICT, **ARGUMENT}  # of a claim and of an argument
 
 MIME: Final = "application/vnd.vegalite.v5+json"
 WIDE_PIXELS, PHONE_PIXELS, PHONE_HEIGHT = 660, 340, 300
@@ -204,8 +206,8 @@ class Chip:
 
 def chip(verdict: str, because: str = "") -> Chip:
     """A verdict as a table cell; the word must be one of the ledger's."""
-    if verdict not in VERDICT:
-        raise ValueError(f"verdict must be one of {', '.join(VERDICT)}, got {verdict!r}")
+    if verdict not in WORDS:
+        raise ValueError(f"verdict must be one of {', '.join(WORDS)}, got {verdict!r}")
     return Chip(verdict, because)
 
 
@@ -251,6 +253,8 @@ class Table(_Html):
         Column name: (header, unit, format of numbers). Without a format the column is text.
     title
         What the table shows.
+    ids
+        Name of each row that a link may lead to; none by default.
     """
 
     def __init__(
@@ -258,6 +262,7 @@ class Table(_Html):
         rows: pd.DataFrame,
         columns: Mapping[str, tuple[str, ...]],
         title: str,
+        ids: Sequence[str] = (),
     ) -> None:
         if missing := [name for name in columns if name not in rows]:
             raise ValueError(f"the frame lacks the column {', '.join(missing)}")
@@ -275,8 +280,9 @@ class Table(_Html):
             ]
             for record in rows[list(columns)].itertuples(index=False, name=None)
         ]
+        names = [f' id="{html.escape(name)}"' for name in ids] or [""] * len(cells)
         body = "".join(
-            "<tr>"
+            f"<tr{name}>"
             + "".join(
                 f'<th scope="row" class="{kind}">{shown}</th>'
                 if position == 0
@@ -284,7 +290,7 @@ class Table(_Html):
                 for position, (kind, (shown, _)) in enumerate(zip(kinds, record, strict=True))
             )
             + "</tr>"
-            for record in cells
+            for name, record in zip(names, cells, strict=True)
         )
         label = f"table-{hashlib.sha256(title.encode()).hexdigest()[:8]}"
         markup = (
@@ -300,7 +306,7 @@ class Table(_Html):
 def _cell(value: Any, number_format: str) -> tuple[str, str]:
     """One cell as HTML and as text."""
     if isinstance(value, Chip):
-        shape, because = VERDICT[value.verdict][1], _inline(value.because)
+        shape, because = WORDS[value.verdict][1], _inline(value.because)
         word = f'<span class="verdict {shape}">{value.verdict}</span>'
         return f'{word}<span class="because">{because}</span>' if because else word, str(value)
     if isinstance(value, str) or not number_format:
@@ -370,7 +376,7 @@ def _drawing(spec: Mapping[str, Any], width: int) -> str:
     import vl_convert
 
     sized = json.loads(json.dumps(spec)) | {"width": width}
-    if width == PHONE_PIXELS:
+    if width == PHONE_PIXELS and not spec.get("usermeta", {}).get("tall"):
         sized["height"] = min(PHONE_HEIGHT, int(sized.get("height", PHONE_HEIGHT)))
     kind = "phone" if width == PHONE_PIXELS else "wide"
     svg = re.sub(r"<[^>]*>", _slim_tag, vl_convert.vegalite_to_svg(sized))

@@ -218,9 +218,10 @@ def book() -> None:
         execute_all(changed, keep)
 
     mirror(ROOT / "book", STAGE / "book")
-    for name in ("_config.yml", "_toc.yml"):
+    for name in ("_config.yml", "_toc.yml", "CHANGELOG.md"):
         write_if_changed(STAGE / name, (ROOT / name).read_bytes())
-    look = [ROOT / "costlib" / "booktools.py", ROOT / "costlib" / "charts" / "theme.py"]
+    look = [ROOT / "costlib" / name for name in ("booktools.py", "register.py", "rulings.py")]
+    look += [ROOT / "costlib" / "charts" / "theme.py"]
     look += [ROOT / "requirements.lock", ROOT / "_config.yml", ROOT / "_toc.yml"]
     look += files_under(*(ROOT / "book" / name for name in ("_ext", "_templates", "_static")))
     look_key = fingerprint(look, platform.python_version())

@@ -59,7 +59,9 @@ def drop_unused(
     app: Sphinx, pagename: str, templatename: str, context: dict[str, Any], doctree: nodes.document
 ) -> None:
     """Leave out scripts and styles that the page does not use."""
-    del app, templatename, doctree
+    del templatename, doctree
+    if 'class="register' in context.get("body", ""):
+        app.add_js_file("ledger.js", loading_method="defer")
 
     def text(asset: Any) -> str:
         body = (getattr(asset, "attributes", None) or {}).get("body") or ""
@@ -141,7 +143,7 @@ def finish(app: Sphinx, error: Exception | None) -> None:
         if (mended := repair(page)) != page:
             path.write_text(mended, "utf-8")
         names.update(NAME.findall(" ".join(LABEL.findall(mended))))
-    for path in [*static.glob("scripts/*-theme.js"), static / "charts.js"]:
+    for path in [*static.glob("scripts/*-theme.js"), static / "charts.js", static / "ledger.js"]:
         names.update(NAME.findall(path.read_text("utf-8")))
     sheets = [path for name in THEME_STYLES for path in static.glob(name)]
     css = "\n".join(path.read_text("utf-8") for path in sheets)

@@ -17,6 +17,7 @@ import pandas as pd
 
 __all__ = [
     "ARCHITECTURE",
+    "ARGUMENT",
     "BOUND",
     "TOKENS",
     "VERDICT",
@@ -89,6 +90,12 @@ VERDICT: Final[Mapping[str, tuple[str, str, str]]] = {
     "contradicted": ("magenta", "fails", CROSS),
     "fails": ("magenta", "fails", CROSS),
     "not checkable": ("muted", "open", "stroke"),
+}
+# the same for an argument, which hangs on more than one number
+ARGUMENT: Final[Mapping[str, tuple[str, str, str]]] = {
+    "holds": VERDICT["reproduces"],
+    "holds only if": VERDICT["reproduces if"],
+    "fails": VERDICT["fails"],
 }
 
 

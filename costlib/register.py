@@ -1,0 +1,184 @@
+"""The ledger as one page: every claim with its verdict, grouped by topic, in plain HTML.
+
+Without a script the topics fold open and an address that ends in `#claim-pue-010` leads to its
+row; `ledger.js` adds search, filters and an order of one's own on top of the same rows.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Collection, Mapping
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from costlib import booktools, rulings
+from costlib.booktools import NO_MATH, Table, chip
+
+__all__ = ["Register", "arguments", "reference", "topic_words"]
+
+SPELLED: Final[Mapping[str, str]] = {
+    "api": "API",
+    "gpu": "GPU",
+    "kv": "KV",
+    "moe": "Mixtures of experts",
+    "pue": "PUE",
+    "sla": "SLA",
+    "tco": "Owning, renting, calling",
+    "quantization": "Quantising",
+    "xposts": "Posts on X,",
+    "lmsys": "LMSYS",
+    "storagereview": "StorageReview",
+    "semiwiki": "SemiWiki",
+}
+GROUPS: Final[Mapping[str, str]] = {
+    "reproduces": "reproduce",
+    "reproduces if": "reproduce if",
+    "contradicted": "contradicted",
+    "fails": "fail",
+    "not checkable": "not checkable",
+}
+STYLE: Final = (
+    "<style>.jp-RenderedHTMLCommon .register code{white-space:normal}"
+    ".jp-RenderedHTMLCommon .register table{table-layout:auto;width:100%}</style>"
+)
+
+
+def topic_words(topic: str) -> str:
+    """A topic as a heading.
+
+    >>> topic_words("cloud-gpu-price"), topic_words("kv-cache"), topic_words("moe")
+    ('Cloud GPU price', 'KV cache', 'Mixtures of experts')
+    """
+    words = " ".join(SPELLED.get(word, word) for word in topic.split("-"))
+    return words[:1].upper() + words[1:]
+
+
+def reference(source: str, among: Collection[str] = ()) -> str:
+    """A key of the bibliography as words: who, when, and which where there are several.
+
+    >>> reference("promit2026engineering"), reference("xposts2026")
+    ('Promit 2026', 'Posts on X, 2026')
+    >>> reference("promit2026engineering", ["promit2026engineering", "promit2026datascience"])
+    'Promit 2026 (engineering)'
+    """
+    found = re.fullmatch(r"([a-z]+)(\d{4})(\w*)", source)
+    if not found:
+        return source
+    who, year, which = found.groups()
+    several = sum(key.startswith(f"{who}{year}") for key in among) > 1
+    words = SPELLED.get(who, who.capitalize())
+    return f"{words} {year}" + (f" ({which})" if which and several else "")
+
+
+def page_of(anchor: str) -> str:
+    """Address of a place in a chapter, from another chapter.
+
+    >>> page_of("notebooks/pue#against-the-source"), page_of("")
+    ('pue.html#against-the-source', '')
+    """
+    name, _, heading = anchor.removeprefix("notebooks/").partition("#")
+    return f"{name}.html" + (f"#{heading}" if heading else "") if name else ""
+
+
+def arguments(found: list[Any], title: str) -> Table:
+    """The arguments of the field as a table: what is said, the verdict, where it turns.
+
+    Parameters
+    ----------
+    found
+        Records with number, words, verdict, because, flip and anchor: `theses.theses()`.
+    title
+        What the table shows.
+    """
+    rows = pd.DataFrame(
+        {
+            "words": [f"[{one.number}](#thesis-{one.number}). {one.words}" for one in found],
+            "verdict": [chip(one.verdict, one.because) for one in found],
+            "flip": [f"{one.flip} [In its chapter]({page_of(one.anchor)})" for one in found],
+        }
+    )
+    columns: dict[str, tuple[str, ...]] = {
+        "words": ("Argument", ""),
+        "verdict": ("Verdict, and what decides", ""),
+        "flip": ("Where it turns", ""),
+    }
+    return Table(rows, columns, title, ids=[f"thesis-{one.number}" for one in found])
+
+
+class Register(booktools._Html):
+    """Every claim in a table per topic, each in a fold; the rows carry their permanent names.
+
+    Parameters
+    ----------
+    found
+        Rows of `rulings.rulings`.
+    title
+        What is shown.
+    """
+
+    def __init__(self, found: pd.DataFrame, title: str) -> None:
+        counted = rulings.counts(found)
+        names = {key: reference(key, set(found["source"])) for key in found["source"].unique()}
+        found = found.assign(source=found["source"].map(names))
+        folds = [
+            _fold(topic, found[found["topic"] == topic], counted.loc[topic])
+            for topic in counted.index
+        ]
+        markup = (
+            f'{STYLE}<div class="register {NO_MATH}" data-total="{len(found)}">'
+            f'<p class="table-title">{html.escape(title)}</p>{"".join(folds)}</div>'
+        )
+        lines = [f"{topic_words(str(topic))}: {_summary(row)}" for topic, row in counted.iterrows()]
+        super().__init__(markup, "\n".join([title, *lines]))
+
+
+def _summary(row: pd.Series[Any]) -> str:
+    parts = [f"{n} {GROUPS[str(word)]}" for word, n in row.items() if n]
+    return f"{row.sum()} " + ("claim: " if row.sum() == 1 else "claims: ") + ", ".join(parts)
+
+
+def _fold(topic: str, rows: pd.DataFrame, row: pd.Series[Any]) -> str:
+    words = html.escape(topic_words(topic))
+    heads = ("Claim", "Source", "Ours", "Verdict, and what it hangs on")
+    head = "".join(
+        f'<th scope="col" role="columnheader"{kind}>{name}</th>'
+        for name, kind in zip(heads, ("", ' class="num"', ' class="num"', ""), strict=True)
+    )
+    body = "".join(_row(record) for record in rows.to_dict("records"))
+    return (
+        f'<details class="topic" id="topic-{topic}"><summary><b>{words}</b> '
+        f'<span class="unit">{_summary(row)}</span></summary>'
+        f'<table class="book" role="table" aria-label="{words}"><thead role="rowgroup">'
+        f'<tr role="row">{head}</tr></thead><tbody role="rowgroup">{body}</tbody></table></details>'
+    )
+
+
+def _row(row: Mapping[Any, Any]) -> str:
+    name = html.escape(row["id"])
+    times = row["times"]
+    off = f' data-times="{times:.4g}"' if np.isfinite(times) and times > 0 else ""
+    where = page_of(row["anchor"])
+    chapter = f' · <a href="{html.escape(where)}">in its chapter</a>' if where else ""
+    shown, _ = booktools._cell(chip(row["verdict"], row["because"]), "")
+    how = (
+        f"<details><summary>How</summary><code>{html.escape(row['expression'])}</code></details>"
+        if row["expression"]
+        else ""
+    )
+    printed, ours = (
+        html.escape(booktools._with_unit(row[column], row["unit"])).replace("\u00a0", " ")
+        for column in ("printed", "ours")
+    )
+    return (
+        f'<tr role="row" id="claim-{name}" data-verdict="{row["verdict"]}" '
+        f'data-kind="{row["kind"]}" data-date="{row["as_of"]}"{off}>'
+        f'<th scope="row" role="rowheader"><a class="claim-id" href="#claim-{name}">{name}</a> '
+        f'{booktools._inline(row["statement"])}<span class="because">'
+        f"{html.escape(row['source'])}, {row['as_of']}{chapter}</span></th>"
+        f'<td role="cell" class="num" data-label="Source">{printed}</td>'
+        f'<td role="cell" class="num" data-label="Ours">{ours}</td>'
+        f'<td role="cell">{shown}{how}</td></tr>'
+    )
