@@ -28,7 +28,7 @@ SPELLED: Final[Mapping[str, str]] = {
     "sla": "SLA",
     "tco": "Owning, renting, calling",
     "quantization": "Quantising",
-    "xposts": "Posts on X,",
+    "xposts": "Posts on X",
     "lmsys": "LMSYS",
     "storagereview": "StorageReview",
     "semiwiki": "SemiWiki",
@@ -60,7 +60,7 @@ def reference(source: str, among: Collection[str] = ()) -> str:
     """A key of the bibliography as words: who, when, and which where there are several.
 
     >>> reference("promit2026engineering"), reference("xposts2026")
-    ('Promit 2026', 'Posts on X, 2026')
+    ('Promit 2026', 'Posts on X 2026')
     >>> reference("promit2026engineering", ["promit2026engineering", "promit2026datascience"])
     'Promit 2026 (engineering)'
     """
@@ -162,6 +162,10 @@ def _row(row: Mapping[Any, Any]) -> str:
     off = f' data-times="{times:.4g}"' if np.isfinite(times) and times > 0 else ""
     where = page_of(row["anchor"])
     chapter = f' · <a href="{html.escape(where)}">in its chapter</a>' if where else ""
+    source = row["source"].replace(f" {row['as_of'][:4]}", "", 1)
+    after = row["after"]
+    if after:
+        after = f'<span class="because">After: {booktools._inline(after)}</span>'
     shown, _ = booktools._cell(chip(row["verdict"], row["because"]), "")
     how = (
         f"<details><summary>How</summary><code>{html.escape(row['expression'])}</code></details>"
@@ -176,8 +180,8 @@ def _row(row: Mapping[Any, Any]) -> str:
         f'<tr role="row" id="claim-{name}" data-verdict="{row["verdict"]}" '
         f'data-kind="{row["kind"]}" data-date="{row["as_of"]}"{off}>'
         f'<th scope="row" role="rowheader"><a class="claim-id" href="#claim-{name}">{name}</a> '
-        f'{booktools._inline(row["statement"])}<span class="because">'
-        f"{html.escape(row['source'])}, {row['as_of']}{chapter}</span></th>"
+        f'{booktools._inline(row["statement"])}{after}<span class="because">'
+        f"{html.escape(source)}, {row['as_of']}{chapter}</span></th>"
         f'<td role="cell" class="num" data-label="Source">{printed}</td>'
         f'<td role="cell" class="num" data-label="Ours">{ours}</td>'
         f'<td role="cell">{shown}{how}</td></tr>'

@@ -47,6 +47,10 @@ REASONS: Final[Mapping[str, str]] = {
     "a definition, a date or a limit": r"definition|\bdate|limit|fact|descri|conven|naming|law",
     "no number, or none of its inputs": r"no |not |none|neither|without|names|prints|its |given",
 }
+# how a statement begins that cannot be read without the one before it
+LEANING: Final = re.compile(
+    r"(?:The same|Its?|And|…|That is|This|With 18 %, the|So|They|Over six years it|At the same)\b|…"
+)
 HEADER: Final = ("id", "was", "is", "date", "why")
 
 
@@ -202,7 +206,8 @@ def rulings(topic: str | None = None) -> pd.DataFrame:
     Returns
     -------
         Columns of `claims.compare`, the verdict computed, and topic, kind, expression, source,
-        as_of, anchor, and `times`: our value over the printed one, NaN where one is no number.
+        as_of, anchor, `after`: the statement that one leans on, if it does, and `times`: our
+        value over the printed one, NaN where one is no number.
 
     Raises
     ------
@@ -230,8 +235,16 @@ def rulings(topic: str | None = None) -> pd.DataFrame:
         source=rows["source"],
         as_of=rows["as_of"],
         anchor=rows["anchor"],
+        after=_leaned_on(table)[rows.index].to_numpy(),
         times=times,
     ).reset_index(drop=True)
+
+
+def _leaned_on(table: pd.DataFrame) -> pd.Series[str]:
+    """Per id: the last statement above that stands by itself, for one that leans on it."""
+    leans = table["statement"].map(lambda words: bool(LEANING.match(words))).to_numpy(bool)
+    alone = table["statement"].where(~leans).ffill().fillna("")
+    return pd.Series(np.where(leans, alone, ""), index=table["id"])
 
 
 def counts(found: pd.DataFrame) -> pd.DataFrame:

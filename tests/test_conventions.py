@@ -41,10 +41,11 @@ FLOORS = [
         "replica response replays simulate "
         "_thesis theses theses_physics theses_steps theses_load theses_prices theses_demand "
         "theses_ownership theses_training theses_availability",
+        "rulings "
         "pandas pydantic yaml tqdm",
     ),
     (
-        "charts widgets booktools cli",
+        "charts widgets booktools register cli",
         "altair ipywidgets vl_convert docutils IPython tqdm",
     ),
 ]

@@ -285,6 +285,7 @@ OTHER = {
         "cap_times": 2,
         "value_times": 1,
     },
+    "ledger": {"topic": "pue", "forgiven_fraction": 0.25},
     "long_context_cliff": {
         "rent_usd_per_h": 3.2,
         "memory_gb": 141,
@@ -473,6 +474,10 @@ SENSELESS = {
         ("bought_fraction", 1.5, r"bought_fraction .*1\.5"),
         ("elasticity", -1, r"elasticity .*-1"),
         ("model", "gpt-44", r"'gpt-44'.*\bgpt-4\b"),
+    ],
+    "ledger": [
+        ("topic", "weather", r"no claims on 'weather'; the ledger has .*\bpue\b"),
+        ("forgiven_fraction", 10, r"forgiven_fraction .*10"),
     ],
     "long_context_cliff": [
         ("rent_usd_per_h", -1, r"rent_usd_per_h .*-1"),

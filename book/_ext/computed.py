@@ -36,8 +36,8 @@ def plain(bundle: dict[str, Any]) -> str:
     return text if isinstance(text, str) else "".join(text)
 
 
-def finding(answer: str, number: int, *, brief: bool) -> str:
-    r"""One line of an answer, its first sentence; a brief one ends at the colon.
+def finding(answer: str, number: int, *, brief: bool = False) -> str:
+    r"""First sentence of a line of an answer; a brief one ends at the colon.
 
     >>> finding("In short\n**2** a: b. More.\n**3** c\n**4** d", 1, brief=True)
     '**2** a.'
@@ -65,23 +65,22 @@ class Computed(SphinxDirective):
 
 
 class Findings(Computed):
-    """A line per finding: chapter, line of its answer, and `brief` to stop at the colon."""
+    """A line per finding: chapter, line of its answer, `brief` to end at the colon | link."""
 
     def run(self) -> list[nodes.Node]:
         """Return the list."""
         items = []
         for line in self.content:
-            name, number, *brief = line.split()
+            where, _, link = line.partition("|")
+            name, number, *brief = where.split()
             path = self.chapter(name)
             found = outputs(path, "answer")
-            title = json.loads(path.read_text("utf-8"))["cells"][0]["source"]
-            heading = "".join(title).splitlines()[0].removeprefix("# ")
             if not found:
                 raise self.error(f"{name} has no answer")
             text = finding(plain(found[0]), int(number), brief=bool(brief))
             items.append(
                 f"<li>{booktools._inline(text)} "
-                f'<a href="{self.address(name)}">{html.escape(heading)}</a></li>'
+                f'<a href="{self.address(name)}">{html.escape(link.strip())}</a></li>'
             )
         markup = f'<ol class="findings {booktools.NO_MATH}">{"".join(items)}</ol>'
         return [nodes.raw("", markup, format="html")]
@@ -125,12 +124,12 @@ class Changes(Computed):
                 else ""
             )
             rows.append(
-                f'<tr><th scope="row">{link}{under}</th><td>{self.word(change.was)}</td>'
-                f"<td>{self.word(change.now)}</td><td>{change.date}</td>"
+                f'<tr><th scope="row">{link}{under}</th><td>{self.word(change.was)}<br>'
+                f"{self.word(change.now)}</td><td>{change.date}</td>"
                 f"<td>{booktools._inline(change.why)}</td></tr>"
             )
         heads = "".join(
-            f'<th scope="col">{head}</th>' for head in ("Claim", "Was", "Is", "Since", "Why")
+            f'<th scope="col">{head}</th>' for head in ("Claim", "Was, and is", "Since", "Why")
         )
         markup = (
             f'<div class="table-scroll {booktools.NO_MATH}" tabindex="0" role="region" '

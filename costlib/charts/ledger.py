@@ -12,12 +12,13 @@ import pandas as pd
 from costlib.charts.theme import VERDICT, cast, hue, titled
 from costlib.register import topic_words
 
-__all__ = ["OFF", "miss_bars", "off_counts", "topic_bars", "verdict_bars"]
+__all__ = ["OFF", "miss_bars", "off_counts", "topic_bars", "verdict_strip"]
 
+MISSED: Final = "contradicted or fails"
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "reproduces": ("reproduces",),
     "reproduces if": ("reproduces if",),
-    "does not": ("contradicted", "fails"),
+    MISSED: ("contradicted", "fails"),
     "not checkable": ("not checkable",),
 }
 COLOURS: Final = {group: VERDICT[words[0]][0] for group, words in GROUPS.items()}
@@ -40,29 +41,45 @@ def _rows(parts: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame({group: parts[list(words)].sum(axis=1) for group, words in GROUPS.items()})
 
 
-def verdict_bars(counted: pd.DataFrame, *, title: str, subtitle: str) -> Any:
-    """One bar per verdict: rows of `rulings.counts` added up."""
-    totals = counted.sum()
+def verdict_strip(counted: pd.DataFrame, *, title: str, subtitle: str) -> Any:
+    """All claims as one bar, split by verdict: rows of `rulings.counts` added up."""
+    totals = _rows(counted).sum()
     shown = pd.DataFrame({"verdict": totals.index, "claims": totals.to_numpy(int)})
-    scale = alt.Scale(domain=[0, round(1.12 * float(shown["claims"].max()))], nice=False)
-    y = alt.Y("verdict:N", title=None, sort=list(totals.index)).axis(labelFontSize=13)
-    x = alt.X("claims:Q", title="Claims", scale=scale).axis(tickCount=5, tickMinStep=1)
-    colour = alt.Color(
-        "verdict:N", scale=cast({word: VERDICT[word][0] for word in totals.index}), legend=None
-    )
-    base = alt.Chart(shown).encode(x, y)
+    shown["end"] = shown["claims"].cumsum()
+    shown["start"] = shown["end"] - shown["claims"]
+    scale = alt.Scale(domain=[0, int(shown["end"].max())], nice=False)
+    colour = alt.Color("verdict:N", scale=cast(COLOURS), legend=None)
+    x = alt.X("start:Q", title="Claims", scale=scale).axis(tickCount=5, tickMinStep=1)
+    parts = [
+        alt.Chart(shown)
+        .mark_bar(height=26, cornerRadiusEnd=0, stroke=hue("page"), strokeWidth=1)
+        .encode(x, alt.X2("end"), colour, y=alt.value(42))
+    ]
+    named = shown.assign(
+        label=[[f"{n:,}", word] for n, word in zip(shown["claims"], shown["verdict"], strict=True)],
+        at=np.where(shown["verdict"] == "not checkable", shown["end"], shown["start"]),
+    )[["at", "label", "verdict"]][shown["claims"] > 0]
+    last = named["verdict"] == "not checkable"
+    above = named["verdict"].isin(["reproduces", MISSED])
+    for rows, y in ((named[above], 8), (named[~above & ~last], 66), (named[last], 66)):
+        right = bool(rows["verdict"].eq("not checkable").any())
+        parts.append(
+            alt.Chart(rows)
+            .mark_text(
+                align="right" if right else "left",
+                baseline="middle",
+                lineHeight=14,
+                fontWeight=600,
+            )
+            .encode(alt.X("at:Q", scale=scale), colour, text="label:N", y=alt.value(y))
+        )
     return titled(
-        alt.layer(
-            base.mark_bar(height=18).encode(colour),
-            base.mark_text(align="left", dx=6, fontWeight=600, color=hue("ink")).encode(
-                text="claims:Q"
-            ),
-        ),
+        alt.layer(*parts),
         title=title,
         subtitle=subtitle,
-        description="Bars of claims by verdict: "
+        description="One bar of claims by verdict: "
         + ", ".join(f"{row.verdict} {row.claims}" for row in shown.itertuples()),
-        height=28 * len(shown) + 20,
+        height=92,
     )
 
 
@@ -100,7 +117,7 @@ def topic_bars(counted: pd.DataFrame, *, title: str, subtitle: str) -> Any:
 
 def off_counts(found: pd.DataFrame) -> pd.DataFrame:
     """Numbers that do not come out, by how far ours lies from theirs: rows of `rulings.rulings`."""
-    missed = found[found["verdict"].isin(GROUPS["does not"]) & (found["times"] > 0)]
+    missed = found[found["verdict"].isin(GROUPS[MISSED]) & (found["times"] > 0)]
     bins = pd.cut(missed["times"], [0.0, *OFF], labels=list(OFF.values()), right=False)
     counted = bins.value_counts().reindex(list(OFF.values()), fill_value=0)
     return pd.DataFrame({"off": counted.index.astype(str), "claims": counted.to_numpy(int)})
