@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import html
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 
 from costlib import booktools, rulings
-from costlib.booktools import NO_MATH, Table, chip
+from costlib.booktools import NO_MATH, chip
 
-__all__ = ["Register", "arguments", "reference", "topic_words"]
+__all__ = ["Arguments", "Register", "page_of", "reference", "topic_words"]
 
 SPELLED: Final[Mapping[str, str]] = {
     "api": "API",
@@ -41,8 +41,8 @@ GROUPS: Final[Mapping[str, str]] = {
     "not checkable": "not checkable",
 }
 STYLE: Final = (
-    "<style>.jp-RenderedHTMLCommon .register code{white-space:normal}"
-    ".jp-RenderedHTMLCommon .register table{table-layout:auto;width:100%}</style>"
+    "<style>.jp-RenderedHTMLCommon .ledger code{white-space:normal}"
+    ".jp-RenderedHTMLCommon .ledger table{table-layout:auto;width:100%}</style>"
 )
 
 
@@ -83,29 +83,41 @@ def page_of(anchor: str) -> str:
     return f"{name}.html" + (f"#{heading}" if heading else "") if name else ""
 
 
-def arguments(found: list[Any], title: str) -> Table:
-    """The arguments of the field as a table: what is said, the verdict, where it turns.
+class Arguments(booktools._Html):
+    """The arguments of the field: what is said, the verdict, where it turns, and why in a fold.
 
     Parameters
     ----------
     found
         Records with number, words, verdict, because, flip and anchor: `theses.theses()`.
     title
-        What the table shows.
+        What is shown.
     """
-    rows = pd.DataFrame(
-        {
-            "words": [f"[{one.number}](#thesis-{one.number}). {one.words}" for one in found],
-            "verdict": [chip(one.verdict, one.because) for one in found],
-            "flip": [f"{one.flip} [In its chapter]({page_of(one.anchor)})" for one in found],
-        }
+
+    def __init__(self, found: Sequence[Any], title: str) -> None:
+        body = "".join(_argument(one) for one in found)
+        markup = (
+            f'<div class="ledger arguments {NO_MATH}"><p class="table-title">{html.escape(title)}'
+            f'</p><table class="book" role="table" aria-label="{html.escape(title)}">'
+            '<thead role="rowgroup"><tr role="row"><th scope="col" role="columnheader">Argument'
+            '</th><th scope="col" role="columnheader">Verdict, and where it turns</th></tr></thead>'
+            f'<tbody role="rowgroup">{body}</tbody></table></div>'
+        )
+        lines = [f"{one.number}. {one.words} {one.verdict}: {one.flip}" for one in found]
+        super().__init__(markup, "\n".join([title, *lines]))
+
+
+def _argument(one: Any) -> str:
+    shown, _ = booktools._cell(chip(one.verdict), "")
+    flip = one.flip if one.flip.startswith("no flip") else f"holds with {one.flip}"
+    return (
+        f'<tr role="row" id="thesis-{one.number}"><th scope="row" role="rowheader">'
+        f'<a class="claim-id" href="#thesis-{one.number}">{one.number}</a> '
+        f"{booktools._inline(one.words)}</th>"
+        f'<td role="cell">{shown}<span class="flip">{booktools._inline(flip)}</span>'
+        f"<details><summary>Why</summary><p>{booktools._inline(one.because)} "
+        f'<a href="{html.escape(page_of(one.anchor))}">In its chapter</a></p></details></td></tr>'
     )
-    columns: dict[str, tuple[str, ...]] = {
-        "words": ("Argument", ""),
-        "verdict": ("Verdict, and what decides", ""),
-        "flip": ("Where it turns", ""),
-    }
-    return Table(rows, columns, title, ids=[f"thesis-{one.number}" for one in found])
 
 
 class Register(booktools._Html):
@@ -128,7 +140,7 @@ class Register(booktools._Html):
             for topic in counted.index
         ]
         markup = (
-            f'{STYLE}<div class="register {NO_MATH}" data-total="{len(found)}">'
+            f'{STYLE}<div class="ledger register {NO_MATH}" data-total="{len(found)}">'
             f'<p class="table-title">{html.escape(title)}</p>{"".join(folds)}</div>'
         )
         lines = [f"{topic_words(str(topic))}: {_summary(row)}" for topic, row in counted.iterrows()]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from costlib import catalog, claims, sites
+from costlib import catalog, claims, laws, sites
 from costlib.catalog import TableError
 
 __all__ = [
@@ -38,6 +38,11 @@ KINDS: Final = ("recomputed", "arithmetic", "open")
 MET: Final = ("reproduces", "reproduces if")
 NOT_MET: Final = ("contradicted", "fails")
 WITHDRAWN: Final = "withdrawn"
+HOMES: Final[Mapping[str, Callable[[str], Any]]] = {
+    "accelerator": catalog.accelerator,
+    "site": sites.facility,
+    "law": laws.law,
+}
 SECTION: Final = "Numbers that changed"
 # why nothing can be recomputed: the first group that fits the row's reason
 REASONS: Final[Mapping[str, str]] = {
@@ -158,10 +163,12 @@ def _fact(table: str, path: str, arguments: Any) -> str:
         return f"pricebook.price({_named(arguments)}).{path}"
     if table == "place":
         return f'sites.place("{path}", {_named(arguments)})'
+    if table == "bands":
+        return f'terms.bands({_named(arguments)})["{path}"]'
     name, _, field = path.partition(".")
-    home = "sites.facility" if table == "site" else f"catalog.{table}"
-    value: Any = sites.facility(name) if table == "site" else getattr(catalog, table)(name)
-    written = f'{home}("{name}")'
+    home = HOMES[table]
+    value: Any = home(name)
+    written = f'{home.__module__.removeprefix("costlib.")}.{home.__name__}("{name}")'
     for part in field.split("."):
         inside = isinstance(value, Mapping)
         written += f'["{part}"]' if inside else f".{part}"

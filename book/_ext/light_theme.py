@@ -60,7 +60,7 @@ def drop_unused(
 ) -> None:
     """Leave out scripts and styles that the page does not use."""
     del templatename, doctree
-    if 'class="register' in context.get("body", ""):
+    if 'class="ledger register' in context.get("body", ""):
         app.add_js_file("ledger.js", loading_method="defer")
 
     def text(asset: Any) -> str:

@@ -55,8 +55,9 @@ def verdict_strip(counted: pd.DataFrame, *, title: str, subtitle: str) -> Any:
         .mark_bar(height=26, cornerRadiusEnd=0, stroke=hue("page"), strokeWidth=1)
         .encode(x, alt.X2("end"), colour, y=alt.value(42))
     ]
+    labels: list[Any] = [[f"{n:,}", word] for word, n in totals.items()]
     named = shown.assign(
-        label=[[f"{n:,}", word] for n, word in zip(shown["claims"], shown["verdict"], strict=True)],
+        label=labels,
         at=np.where(shown["verdict"] == "not checkable", shown["end"], shown["start"]),
     )[["at", "label", "verdict"]][shown["claims"] > 0]
     last = named["verdict"] == "not checkable"
