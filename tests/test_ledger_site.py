@@ -18,7 +18,7 @@ FOUND = rulings.rulings()
 MOST_BYTES = 150e3
 each_width = pytest.mark.parametrize("width", WIDTHS)
 
-SHOWN = """(rows) => rows.filter((row) => row.getClientRects().length).map((row) => row.id)"""
+SHOWN = """(rows) => rows.filter((row) => row.checkVisibility()).map((row) => row.id)"""
 SEEN = """(node) => {
   const box = node.getBoundingClientRect();
   return box.height > 0 && box.bottom > 0 && box.top < innerHeight;
@@ -168,7 +168,7 @@ def test_an_address_opens_its_row(browser, site, width, hash_):
     row = seen.page.locator("#claim-pue-010")
     row.wait_for()
     assert row.evaluate(SEEN)
-    assert seen.page.evaluate("document.activeElement.textContent") == "pue-010"
+    seen.page.wait_for_function("document.activeElement.textContent === 'pue-010'")
     assert (seen.console, seen.failed, seen.foreign) == ([], [], [])
     seen.page.context.close()
 
@@ -213,7 +213,7 @@ def test_a_click_on_a_number_leaves_its_address_to_copy(ledger):
 @each_width
 def test_every_argument_has_a_row_to_link_to(ledger):
     found = ledger.page.locator(".arguments tbody tr").evaluate_all("(all) => all.map((r) => r.id)")
-    assert found == [f"thesis-{n}" for n in range(1, len(found) + 1)]
+    assert found == [f"thesis-{n}" for n in range(1, 42)]
     chips = ledger.page.locator(".arguments .verdict").all_inner_texts()
     assert len(chips) == len(found)
     assert set(chips) <= {"holds", "holds only if", "fails"}

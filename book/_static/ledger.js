@@ -179,6 +179,10 @@
   });
   addEventListener("hashchange", read);
   addEventListener("beforeprint", () => topics.forEach((topic) => { topic.open = !topic.hidden; }));
+  // The browser goes to the row of the address by itself as well, late, and takes the focus away.
+  addEventListener("load", () => setTimeout(() => {
+    if (document.activeElement === document.body && register.querySelector("tr.chosen")) read();
+  }));
   show();
   read();
 })();
