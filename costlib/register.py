@@ -109,7 +109,8 @@ class Arguments(booktools._Html):
 
 def _argument(one: Any) -> str:
     shown, _ = booktools._cell(chip(one.verdict), "")
-    flip = one.flip if one.flip.startswith("no flip") else f"holds with {one.flip}"
+    holds = "would hold with" if one.verdict == "fails" else "holds with"
+    flip = one.flip if one.flip.startswith("no flip") else f"{holds} {one.flip}"
     return (
         f'<tr role="row" id="thesis-{one.number}"><th scope="row" role="rowheader">'
         f'<a class="claim-id" href="#thesis-{one.number}">{one.number}</a> '

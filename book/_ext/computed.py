@@ -132,8 +132,8 @@ class Changes(Computed):
             f'<th scope="col">{head}</th>' for head in ("Claim", "Was, and is", "Since", "Why")
         )
         markup = (
-            f'<div class="table-scroll {booktools.NO_MATH}" tabindex="0" role="region" '
-            'aria-label="Numbers that changed"><table class="book changes"><thead><tr>'
+            f'<div class="ledger {booktools.NO_MATH}"><table aria-label="Numbers that changed" '
+            'role="table" class="book changes"><thead><tr>'
             f"{heads}</tr></thead><tbody>{''.join(rows)}</tbody></table></div>"
         )
         return [nodes.raw("", markup, format="html")]
