@@ -43,6 +43,11 @@ HOMES: Final[Mapping[str, Callable[[str], Any]]] = {
     "site": sites.facility,
     "law": laws.law,
 }
+FORMS: Final[Mapping[str, str]] = {
+    "quotient": "{of} / {over}",
+    "product": "{of} * {by}",
+    "reduction": "1 - {part} / {whole}",
+}
 SECTION: Final = "Numbers that changed"
 # why nothing can be recomputed: the first group that fits the row's reason
 REASONS: Final[Mapping[str, str]] = {
@@ -121,12 +126,9 @@ def _arithmetic(function: str, given: Mapping[str, Any]) -> str:
         return f"sum({_written(given['parts'])})"
     if function == "total":
         return " + ".join(_operand(part) for part in given["parts"])
-    form = {
-        "quotient": "{of} / {over}",
-        "product": "{of} * {by}",
-        "reduction": "1 - {part} / {whole}",
-    }
-    return form[function].format(**{key: _operand(value) for key, value in given.items()})
+    if function not in FORMS:
+        return f"claims.{function}({_named(given)})"
+    return FORMS[function].format(**{key: _operand(value) for key, value in given.items()})
 
 
 def _operand(value: Any) -> str:
@@ -166,6 +168,8 @@ def _fact(table: str, path: str, arguments: Any) -> str:
     if table == "bands":
         return f'terms.bands({_named(arguments)})["{path}"]'
     name, _, field = path.partition(".")
+    if table not in HOMES:
+        raise ValueError(f"{table}.{path}: rulings.HOMES does not say where {table!r} is found")
     home = HOMES[table]
     value: Any = home(name)
     written = f'{home.__module__.removeprefix("costlib.")}.{home.__name__}("{name}")'

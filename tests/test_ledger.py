@@ -150,6 +150,12 @@ def test_sums_in_products_keep_their_brackets():
     assert text == "(1 + 2) / (3 * 4)"
 
 
+def test_a_kind_of_fact_that_nobody_told_of_is_named(monkeypatch):
+    monkeypatch.setattr(claims, "FACTS", (*claims.FACTS, "weather"))
+    with pytest.raises(ValueError, match=r"weather\.berlin: rulings\.HOMES does not say"):
+        rulings.expression("claims.product", '{"of": {"weather.berlin": null}, "by": 1}')
+
+
 # --- permanent names -------------------------------------------------------------------------
 
 
