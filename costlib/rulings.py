@@ -253,9 +253,12 @@ def rulings(topic: str | None = None) -> pd.DataFrame:
 
 def _leaned_on(table: pd.DataFrame) -> pd.Series[str]:
     """Per id: the last statement above that stands by itself, for one that leans on it."""
-    leans = table["statement"].map(lambda words: bool(LEANING.match(words))).to_numpy(bool)
-    alone = table["statement"].where(~leans).ffill().fillna("")
-    return pd.Series(np.where(leans, alone, ""), index=table["id"])
+    said, last = [], ""
+    for words in table["statement"]:
+        leans = LEANING.match(words)
+        said.append(last if leans else "")
+        last = last if leans else words
+    return pd.Series(said, index=table["id"])
 
 
 def counts(found: pd.DataFrame) -> pd.DataFrame:

@@ -20,6 +20,8 @@ TREE = {
     "costlib/study.py": "from . import kv\n\ndef late():\n    from costlib import catalog\n",
     "costlib/lone.py": "TABLE = 'prices.csv'\n",
     "costlib/booktools.py": "",
+    "costlib/register.py": "",
+    "costlib/rulings.py": "",
     "costlib/charts/__init__.py": "",
     "costlib/charts/theme.py": "from .. import units\n",
     "costlib/charts/cliff.py": "from costlib.charts import theme\n",
@@ -28,6 +30,7 @@ TREE = {
     "data/unread.csv": "name\n",
     "book/intro.md": "# Book\n",
     "README.md": "# Read\n",
+    "CHANGELOG.md": "# Changes\n",
     "requirements.lock": "numpy==2.4\n",
     "_config.yml": "title: Book\n",
     "_toc.yml": "format: jb-book\nroot: book/intro\nparts:\n  - caption: Part\n    chapters:\n"
@@ -166,7 +169,8 @@ def book(root, monkeypatch, capsys):
     [
         (None, [], False),
         ("costlib/kv.py", ["first"], False),  # its outputs may be what they were
-        ("notebooks/second.ipynb", ["second"], True),
+        ("README.md", [], False),
+        ("CHANGELOG.md", [], True),
         ("book/intro.md", [], True),
         ("_config.yml", [], True),
         ("README.md", [], False),
