@@ -169,7 +169,7 @@ def book(root, monkeypatch, capsys):
     [
         (None, [], False),
         ("costlib/kv.py", ["first"], False),  # its outputs may be what they were
-        ("README.md", [], False),
+        ("notebooks/second.ipynb", ["second"], True),
         ("CHANGELOG.md", [], True),
         ("book/intro.md", [], True),
         ("_config.yml", [], True),
