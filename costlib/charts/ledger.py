@@ -99,7 +99,9 @@ def topic_bars(counted: pd.DataFrame, *, title: str, subtitle: str) -> Any:
             alt.X("claims:Q", title="Claims").axis(tickCount=5, tickMinStep=1),
             alt.Y("topic:N", title=None, sort=order).axis(labelLimit=130, labelOverlap=False),
             alt.Color(
-                "verdict:N", scale=cast(COLOURS), legend=alt.Legend(title=None, orient="top")
+                "verdict:N",
+                scale=cast(COLOURS),
+                legend=alt.Legend(title=None, orient="top", columns=1),
             ),
             order="place:Q",
         ),
