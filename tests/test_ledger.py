@@ -177,6 +177,14 @@ def test_every_claim_leads_to_a_heading_that_is_there():
     assert lost == []
 
 
+def test_the_script_knows_the_words_of_the_ledger():
+    script = (ROOT / "book/_static/ledger.js").read_text("utf-8")
+    listed = re.search(r"const VERDICTS = \[(.*?)\]", script, re.DOTALL)[1]
+    assert re.findall(r'"([^"]+)"', listed) == list(claims.VERDICTS)
+    kinds = re.search(r"const KINDS = \{(.*?)\}", script, re.DOTALL)[1]
+    assert re.findall(r"(\w+): \"", kinds) == list(rulings.KINDS)
+
+
 def test_what_a_row_says_is_escaped():
     row = FOUND.iloc[[0]].assign(
         statement="<img src=x> & **bold**", because="<b>", after="a < b", expression="a < b"
