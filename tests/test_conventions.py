@@ -38,6 +38,7 @@ FLOORS = [
         "validate frontier mixtures study "
         "architectures variants layouts machines reloading claims workloads requestlog profile "
         "routers sites ownership lives laws tenants terms "
+        "_safeyaml scenario plans "
         "replica response replays simulate rulings "
         "_thesis theses theses_physics theses_steps theses_load theses_prices theses_demand "
         "theses_ownership theses_training theses_availability",
@@ -666,6 +667,7 @@ SAMPLE = {
     "window_tokens": 1e3,
     "working_fraction": 0.5,
     "worth_fraction": 0.8,
+    "within_fraction": 0.95,
     "written_tokens": 1e4,
     "yearly_times": 0.7,
     "years": 2,

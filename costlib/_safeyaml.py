@@ -1,0 +1,86 @@
+"""Safe YAML of bounded size: no tags, no aliases, no key twice; what is wrong is one line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+__all__ = ["safe_yaml"]
+
+MOST_BYTES: Final = 200_000
+KEPT: Final = {"tag:yaml.org,2002:bool", "tag:yaml.org,2002:null"}
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML without aliases, tags and twice the same key; numbers and dates stay texts."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        tag = getattr(event, "tag", None)
+        if tag or isinstance(event, yaml.events.AliasEvent):
+            found = f"tag, got {tag}" if tag else f"alias, got *{event.anchor}"
+            raise _at(event.start_mark, f"expected no {found}")
+        return super().compose_node(parent, index)
+
+
+def _at(mark: Any, problem: str) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=mark)
+
+
+def _mapping(loader: _Loader, node: yaml.MappingNode) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for key, value in node.value:
+        if not (isinstance(key, yaml.ScalarNode) and key.value):
+            raise _at(key.start_mark, "expected the name of a field")
+        if key.value in fields:
+            raise _at(key.start_mark, f"the field {key.value} stands there twice")
+        fields[key.value] = loader.construct_object(value, deep=True)
+    return fields
+
+
+_Loader.add_constructor("tag:yaml.org,2002:map", _mapping)
+_Loader.yaml_implicit_resolvers = {
+    first: kept
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    if (kept := [(tag, pattern) for tag, pattern in resolvers if tag in KEPT])
+}
+
+
+def safe_yaml(path: str | Path) -> Any:
+    """What a file holds: fields, lists and texts; only true, false and nothing are told apart.
+
+    Raises
+    ------
+    ValueError
+        If the file is missing, empty, too large, no text, or not such YAML. The message is one
+        line.
+    """
+    try:
+        with Path(path).open("rb") as opened:
+            raw = opened.read(MOST_BYTES + 1)
+        if len(raw) > MOST_BYTES:
+            raise ValueError(f"{path}: expected {MOST_BYTES:,} bytes at most")
+        given = yaml.load(raw.decode("utf-8-sig"), _Loader)
+    except FileNotFoundError:
+        raise ValueError(f"{path}: not found") from None
+    except UnicodeError:
+        raise ValueError(f"{path}: is not text in UTF-8") from None
+    except OSError as why:
+        raise ValueError(f"{path}: cannot be read ({why.strerror})") from None
+    except yaml.MarkedYAMLError as why:
+        mark = why.problem_mark or why.context_mark
+        line = f", line {mark.line + 1}" if mark else ""
+        raise ValueError(f"{path}{line}: {_line(why.problem or why)}") from None
+    except yaml.YAMLError as why:
+        raise ValueError(f"{path}: is no YAML ({_line(why)})") from None
+    except RecursionError:
+        raise ValueError(f"{path}: is nested too deeply") from None
+    if given is None:
+        raise ValueError(f"{path}: is empty")
+    return given
+
+
+def _line(problem: Any) -> str:
+    return " ".join(str(problem).split())
