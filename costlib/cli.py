@@ -7,6 +7,7 @@ costlib predict MODEL ACCELERATOR [--gpus 8] [--format fp8] [--clients 1 32 256]
 costlib claims [TOPIC]        what sources say and what we get
 costlib validate FILE.csv     how wrong the serving model is on measurements of yours
 costlib profile LOG           what a log of requests of yours says, and where to begin
+costlib plan FILE.yml         the cheapest way to serve a scenario, and what would change that
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from costlib import (
     claims,
     deploy,
     kv,
+    plans,
+    plantext,
     pricebook,
     profile,
     requestlog,
@@ -84,6 +87,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     described.add_argument(
         "--time-unit", default="", help="of times that are numbers: s, ms, us, ns"
     )
+    planned = commands.add_parser("plan", help="the cheapest way to serve a scenario")
+    planned.add_argument("scenario", help="YAML: workload, promises, candidates, prices")
+    planned.add_argument("--json", action="store_true", help="for machines; null: unknown")
     chosen = parser.parse_args(arguments)
     try:
         print(_text(chosen), flush=True)
@@ -108,6 +114,9 @@ def _text(chosen: argparse.Namespace) -> str:
         return validate.text(chosen)
     if chosen.command == "profile":
         return _profile(chosen)
+    if chosen.command == "plan":
+        made = plans.plan(chosen.scenario, progress=True)
+        return json.dumps(plantext.plain(made), indent=2) if chosen.json else plantext.text(made)
     found = claims.compare(topic=chosen.topic)
     shown = found[["id", "statement", "printed", "ours", "unit", "verdict", "because"]]
     return shown.to_string(index=False)

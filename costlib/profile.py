@@ -30,6 +30,7 @@ __all__ = [
     "branch",
     "burstiness",
     "dispersion",
+    "finite",
     "plain",
     "profile",
     "text",
@@ -382,15 +383,16 @@ def plain(found: Profile) -> dict[str, Any]:
     """A profile as JSON can hold it: finite numbers, or null."""
     tree = dataclasses.asdict(BRANCHES[found.branch])
     record = {f.name: getattr(found, f.name) for f in dataclasses.fields(found)}
-    bare: dict[str, Any] = _finite(record | {"branch": tree})
+    bare: dict[str, Any] = finite(record | {"branch": tree})
     return bare
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """What JSON can hold: lists for tuples, null for what is not finite."""
     if isinstance(value, Mapping):
-        return {str(key): _finite(inner) for key, inner in value.items()}
-    if isinstance(value, tuple):
-        return [_finite(inner) for inner in value]
+        return {str(key): finite(inner) for key, inner in value.items()}
+    if isinstance(value, tuple | list):
+        return [finite(inner) for inner in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

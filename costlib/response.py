@@ -197,6 +197,8 @@ def most_requests_per_s(
     input_tokens: ArrayLike,
     output_tokens: ArrayLike,
     cached_tokens: ArrayLike = 0,
+    load_fraction: float = 1 - PRECISION,
+    precision: float = PRECISION,
 ) -> float:
     """Largest arrival rate at which so many requests see both promises kept.
 
@@ -210,6 +212,10 @@ def most_requests_per_s(
         Share of the requests for which each is promised.
     input_tokens, output_tokens, cached_tokens
         As in `under_load`.
+    load_fraction
+        Share of the saturation that the rate may not exceed, whatever is promised.
+    precision
+        Of the rate, as a share of the saturation.
 
     Returns
     -------
@@ -222,6 +228,7 @@ def most_requests_per_s(
     """
     positive("ttft_s", ttft_s)
     positive("tpot_s", tpot_s)
+    fraction("load_fraction", load_fraction)
 
     def at(rate: float) -> Response:
         return under_load(
@@ -240,12 +247,13 @@ def most_requests_per_s(
         return float(np.log(ratio))
 
     top = at(1e-6).saturation_requests_per_s
+    most = float(load_fraction)
     if broken(PRECISION) > 0:
         return 0.0
-    if broken(1 - PRECISION) < 0:
-        return (1 - PRECISION) * top
-    edge = float(brentq(broken, PRECISION, 1 - PRECISION, xtol=PRECISION / 2))
-    return (edge - PRECISION / 2) * top  # on the side where they are kept
+    if broken(most) < 0:
+        return most * top
+    edge = float(brentq(broken, PRECISION, most, xtol=precision / 2))
+    return max(edge - precision / 2, PRECISION) * top  # on the side where they are kept
 
 
 def _paces(

@@ -1,0 +1,577 @@
+"""From a scenario to a plan: the cheapest way to keep its promises, and what would change it.
+
+`costlib.screening` tries every combination by closed forms. What is left over is computed here
+with the queue of `costlib.response`, for the busiest hour, and priced in whole replicas and whole
+machines; only these numbers are told. Nothing in a scenario is executed, nothing is written.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+from tqdm import tqdm
+
+from costlib import (
+    apis,
+    catalog,
+    ownership,
+    pricebook,
+    response,
+    routing,
+    screening,
+    serve,
+    units,
+)
+from costlib import scenario as scenarios
+from costlib._halving import halved
+from costlib.calibration import constants
+from costlib.replica import Replica, replica
+from costlib.scenario import Api, Router, Scenario
+from costlib.screening import Demand, Holding
+
+__all__ = ["Change", "Choice", "Plan", "plan"]
+
+WAY_RIGS: Final = 5  # of each way that are computed exactly, the cheapest
+FRONTIER_RIGS: Final = 14  # of the frontier, evenly from the cheapest to the dearest
+MOST_RUNNING: Final = 256  # sequences of a replica
+PRECISION: Final = 0.005  # of the rate of a replica, as a share of its saturation
+REFUSED: Final = 0.01  # requests too large for the memory
+VOLUMES: Final = np.logspace(-3, 3, 601)  # over today's, where ways may change places
+UNSTATED: Final = "not stated"
+
+
+# --- what a plan says -------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """One way to serve a workload; NaN where nobody states a number."""
+
+    way: str
+    name: str
+    model: str
+    accelerator: str
+    n_accelerators: float  # of a replica
+    weight_format: str
+    cache_bits: float  # NaN: as the engine does by default
+    prefix_reuse: bool
+    layout: str
+    n_replicas: float
+    n_held: float  # accelerators, in whole replicas or whole machines
+    load_fraction: float  # of what all that is held can take, on average
+    ttft_p95_s: float  # in the busiest hour
+    tpot_p95_s: float
+    monthly_usd: float
+    low_usd: float  # 80 % of measurements lie within
+    high_usd: float
+    usd_per_h: float
+    usd_per_request: float
+    usd_per_mtok: float  # prompt and answer together
+    carbon_kg: float  # a month
+    carbon_usd: float  # a month, in the above
+    quality: float
+    steps: tuple[tuple[str, float, str], ...]  # from bytes to dollars: what, how much, unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What would have to change for the runner-up to win; NaN: never."""
+
+    price: str  # which
+    unit: str
+    price_now: float
+    price_even: float
+    requests_per_day: float  # at which both cost the same: of all such volumes the nearest
+    grows: bool  # whether it wins above that volume
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What serves a scenario: the cheapest of each way, the frontier, and why not the others."""
+
+    scenario: Scenario
+    asked: Demand
+    n_combinations: int
+    n_exact: int
+    dropped: Mapping[str, int]
+    cheapest: Mapping[str, Choice]  # by way, the cheapest first
+    runner_up: Choice | None
+    change: Change | None
+    frontier: pd.DataFrame
+    notes: tuple[str, ...]
+
+    @property
+    def winner(self) -> Choice | None:
+        """The cheapest that keeps the promises, if any does."""
+        return next(iter(self.cheapest.values()), None)
+
+
+# --- options ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Rig:
+    """A replica with its rate, its bytes and what its clients see."""
+
+    row: Mapping[str, Any]
+    replica: Replica
+    most_per_s: float
+    saturation_per_s: float
+    weight_bytes: float
+    sequence_bytes: float
+    n_fit: float
+    lengths: Mapping[str, Any]
+
+    def at(self, requests_per_s: float) -> response.Response:
+        return response.under_load(self.replica, requests_per_s, quantiles=(0.95,), **self.lengths)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Option:
+    """What can be chosen, with its cost at any volume and any price of what it is made of."""
+
+    choice: Choice
+    price: str
+    unit: str
+    price_now: float
+    usd: Callable[[float, float], float]  # requests/s, times the price
+
+
+def plan(scenario: Scenario | str | Path | Mapping[str, Any], *, progress: bool = False) -> Plan:
+    """The cheapest way to serve a scenario under its promises.
+
+    Parameters
+    ----------
+    scenario
+        A scenario, its fields, or the path of a file.
+    progress
+        Show bars on standard error where that is a terminal and it takes long.
+
+    Raises
+    ------
+    ValueError
+        If the scenario or its log cannot be read; one line.
+
+    Examples
+    --------
+    >>> found = plan({
+    ...     "name": "a small chat", "workload": {"like": "chat", "requests_per_day": 1000},
+    ...     "candidates": {"apis": ["gpt-4o", "gpt-4o-mini"]},
+    ... })
+    >>> found.winner.name, f"{found.winner.monthly_usd:.2f} USD a month"
+    ('gpt-4o-mini', '9.12 USD a month')
+    """
+    if isinstance(scenario, str | Path):
+        scenario = scenarios.read(scenario)
+    elif not isinstance(scenario, Scenario):
+        scenario = scenarios.scenario(scenario)
+    asked = screening.demand(scenario)
+    machines = bool({"own", "rent"} & set(scenario.ways))
+    screened = (
+        screening.screened(scenario, asked, progress=progress)
+        if machines
+        else screening.Screened(rows=pd.DataFrame(), dropped={}, n_combinations=0)
+    )
+    dropped: Counter[str] = Counter(screened.dropped)
+    finalists = _finalists(screened.rows)
+    options, failed = _exact(scenario, asked, finalists, progress=progress)
+    some = scenario.candidates
+    bought: list[Api | Router] = [*some.apis, *some.routers]
+    for one in bought if "API" in scenario.ways else []:
+        if reason := apis.refused(scenario, asked, one):
+            dropped[reason] += 1
+        else:
+            options.append(_bought(scenario, asked, one))
+    options.sort(key=lambda o: (o.choice.monthly_usd, np.nan_to_num(o.choice.ttft_p95_s, nan=1e9)))
+    cheapest: dict[str, _Option] = {}
+    for option in options:
+        cheapest.setdefault(option.choice.way, option)
+    ranked = list(cheapest.values())
+    second = ranked[1] if len(ranked) > 1 else next(iter(options[1:]), None)
+    return Plan(
+        scenario=scenario,
+        asked=asked,
+        n_combinations=screened.n_combinations + len(bought) * ("API" in scenario.ways),
+        n_exact=len(finalists),
+        dropped=dict(dropped + failed) if not options else dict(dropped),
+        cheapest={way: option.choice for way, option in cheapest.items()},
+        runner_up=second.choice if second else None,
+        change=_change(asked, ranked[0], second) if second else None,
+        frontier=_frontier(scenario, options),
+        notes=(*asked.notes, *_notes(scenario, asked, failed, ranked)),
+    )
+
+
+def _finalists(rows: pd.DataFrame) -> pd.DataFrame:
+    """The cheapest rigs of each way and a thinned frontier."""
+    if rows.empty:
+        return rows
+    rows = rows.sort_values(["monthly_usd", "ttft_p95_s"], kind="stable", ignore_index=True)
+    rigs = rows.drop_duplicates(["way", *screening.RIG])
+    best = rigs.groupby("way", sort=False).head(WAY_RIGS).index
+    front = np.flatnonzero(screening.efficient(rows))
+    places = np.unique(np.linspace(0, front.size - 1, FRONTIER_RIGS).round().astype(int))
+    chosen = np.union1d(best, front[places])
+    return rows.loc[chosen].drop_duplicates(["way", *screening.RIG, "n_replicas"])
+
+
+# --- machines ---------------------------------------------------------------------------------
+
+
+def _exact(
+    scenario: Scenario, asked: Demand, rows: pd.DataFrame, *, progress: bool
+) -> tuple[list[_Option], Counter[str]]:
+    """Options of the finalists with the queue of their replicas, and why others fail after all."""
+    if rows.empty:
+        return [], Counter()
+    held = {
+        (one.way, one.accelerator): one
+        for some in screening.holdings(scenario, asked).values()
+        for one in some
+    }
+    known: dict[tuple[Any, ...], _Rig | str] = {}
+    options, failed, seen = [], Counter[str](), set()
+    bar = tqdm(
+        rows.to_dict("records"),
+        unit=" replica",
+        delay=1.0,
+        leave=False,
+        disable=None if progress else True,
+    )
+    for row in bar:
+        key = tuple(str(row[name]) for name in screening.RIG)
+        if key not in known:
+            known[key] = _rig(scenario, asked, {str(k): v for k, v in row.items()})
+        rig = known[key]
+        if isinstance(rig, str):
+            failed[rig] += 1
+            continue
+        option = _held(scenario, asked, held[row["way"], row["accelerator"]], rig, row)
+        mark = (row["way"], *key, option.choice.n_replicas)
+        if mark not in seen:
+            seen.add(mark)
+            options.append(option)
+    return options, failed
+
+
+def _rig(scenario: Scenario, asked: Demand, row: Mapping[str, Any]) -> _Rig | str:
+    """A finalist's replica and the most that it takes under the promises; or why it fails."""
+    prompt, answer = asked.mean_tokens
+    promised, most = scenario.promises, scenario.fleet.load_fraction
+    one = serve.prediction(screening.load(scenario, asked, row, {**row, "n_clients": 1.0}))
+    lengths: dict[str, Any] = {
+        "input_tokens": asked.input_tokens,
+        "output_tokens": asked.output_tokens,
+        "cached_tokens": row["prefix_reuse"] * asked.reused_fraction * asked.input_tokens,
+    }
+    try:
+        machine = replica(
+            row["model"],
+            row["accelerator"],
+            input_tokens=prompt,
+            output_tokens=answer,
+            chunk_tokens=screening.CHUNK_TOKENS,
+            most_running=min(MOST_RUNNING, max(scenario.candidates.n_clients)),
+            weight_format=row["weight_format"],
+            **screening.layout(scenario, row),
+        )
+        quiet = response.under_load(machine, 1e-6, **lengths)
+    except ValueError:
+        return screening.FITS
+    if quiet.refused_fraction > REFUSED:
+        return screening.FITS
+    top = quiet.saturation_requests_per_s
+    if promised.ttft_p95_s is None and promised.tpot_p95_s is None:
+        rate = most * top
+    else:
+        rate = response.most_requests_per_s(
+            machine,
+            ttft_s=promised.ttft_p95_s or np.inf,
+            tpot_s=promised.tpot_p95_s or np.inf,
+            load_fraction=min(most, 1 - response.PRECISION),
+            precision=PRECISION,
+            **lengths,
+        )
+    if rate == 0:
+        late = quiet.ttft_quantiles_s[0, -1] > (promised.ttft_p95_s or np.inf)
+        return screening.TTFT if late else screening.TPOT
+    return _Rig(
+        row=row,
+        replica=machine,
+        most_per_s=rate,
+        saturation_per_s=top,
+        weight_bytes=float(np.ravel(one.weight_bytes)[0]),
+        sequence_bytes=float(np.ravel(one.sequence_bytes)[0]),
+        n_fit=float(np.ravel(one.capacity_users)[0]),
+        lengths=lengths,
+    )
+
+
+def _held(
+    scenario: Scenario, asked: Demand, held: Holding, rig: _Rig, row: Mapping[Any, Any]
+) -> _Option:
+    """A finalist as a choice: its fleet, its times in the busiest hour, its bill."""
+    devices = float(rig.row["n_accelerators"])
+    peak = dataclasses.replace(held, peak_times=asked.peak_times)
+    needed, _ = peak.n_held(asked.requests_per_s, most_per_s=rig.most_per_s, n_accelerators=devices)
+    # A point of the frontier that answers sooner holds more replicas than it must.
+    more = max(float(row["n_replicas"]) / float(needed), 1.0)
+    rate = rig.most_per_s / more
+
+    def fleet_of(volume: float, times: float = 1.0) -> tuple[float, float]:
+        n, accelerators = held.n_held(volume, most_per_s=rate * times, n_accelerators=devices)
+        return float(n), float(accelerators)
+
+    n_peak = float(peak.n_held(asked.requests_per_s, most_per_s=rate, n_accelerators=devices)[0])
+    serving = n_peak - held.n_spares
+    seen = rig.at(asked.requests_per_s * asked.peak_times / serving)
+    n_running = max(float(seen.n_decoding[0]), 1.0)
+    grid = {**rig.row, "n_clients": n_running}
+    busy = serve.prediction(screening.load(scenario, asked, rig.row, grid))
+    tdp = catalog.accelerator(held.accelerator).tdp_w
+    prompt, answer = asked.mean_tokens
+
+    def emitted(volume: float) -> tuple[float, float]:
+        """Carbon of a month and its price; nothing where it is not known."""
+        n = fleet_of(volume)[1]
+        mass = screening.carbon_kg(
+            scenario,
+            busy_w=busy.power_w,
+            tdp_w=tdp,
+            n_accelerators=devices,
+            n_held=n,
+            load=volume * devices * answer / (float(busy.tokens_per_s) * n),
+        )
+        price = scenario.carbon.usd_per_t if scenario.carbon else 0.0
+        return float(mass), float(np.nan_to_num(mass)) / units.KG_PER_T * price
+
+    def usd(volume: float, times: float = 1.0, speed: float = 1.0) -> float:
+        hour = fleet_of(volume, speed)[1] * held.hour_usd(times)
+        return hour * units.HOURS_PER_MONTH + emitted(volume)[1]
+
+    slow, fast = constants().interval["tokens_per_s"]
+    bill, mean = usd(asked.requests_per_s), asked.requests_per_s
+    n, accelerators = fleet_of(mean)
+    mass, priced = emitted(mean)
+    hour = accelerators * held.hour_usd()
+    load = mean / (rig.saturation_per_s * accelerators / devices)
+    place = min(n_running, rig.replica.most_running)
+    step = float(np.interp(place, np.arange(rig.replica.step_s.size), rig.replica.step_s))
+    step += rig.replica.context_s * place * (prompt + answer / 2)
+    portion = devices if held.machine is None else held.machine.node_accelerators
+    steps = (
+        ("weights", rig.weight_bytes / units.GB, "GB"),
+        ("cache of one request", rig.sequence_bytes / units.GB, "GB"),
+        ("requests that fit a replica", np.floor(rig.n_fit), ""),
+        ("requests at once in the busiest hour", float(seen.n_decoding[0]), "a replica"),
+        ("step with these", units.MS_PER_S * step, "ms"),
+        ("most under the promises", rig.most_per_s, "requests/s a replica"),
+        ("replicas", n, f"of {devices:g} {held.accelerator}"),
+        ("of these spare", float(held.n_spares), ""),
+        ("accelerators held", accelerators, f"in portions of {portion:g}"),
+        ("load, on average", 100 * load, "% of the saturation"),
+        ("an hour of one accelerator", held.hour_usd(), "USD"),
+        ("an hour of all", hour, "USD"),
+        *([("carbon price a month", priced, "USD")] if priced else []),
+    )
+    choice = Choice(
+        way=held.way,
+        name=f"{n:,.0f} × {devices:g} {held.accelerator}",
+        model=str(rig.row["model"]),
+        accelerator=held.accelerator,
+        n_accelerators=devices,
+        weight_format=str(rig.row["weight_format"]),
+        cache_bits=float(rig.row["cache_bits"]),
+        prefix_reuse=bool(rig.row["prefix_reuse"]),
+        layout="experts" if rig.row["experts"] else "tensor",
+        n_replicas=n,
+        n_held=accelerators,
+        load_fraction=load,
+        ttft_p95_s=float(seen.ttft_quantiles_s[0, 0]),
+        tpot_p95_s=float(seen.tpot_quantiles_s[0, 0]),
+        low_usd=usd(mean, 1.0, fast),
+        high_usd=usd(mean, 1.0, slow),
+        carbon_kg=mass,
+        carbon_usd=priced,
+        quality=float(rig.row["quality"]),
+        **_bill(asked, bill),
+        steps=(*steps, *_bill_steps(asked, bill)),
+    )
+    own = held.machine is not None
+    return _Option(
+        choice=choice,
+        price=f"{'price of a machine of' if own else 'rent of'} {held.accelerator}",
+        unit="USD" if own else "USD an hour",
+        price_now=held.price_usd,
+        usd=usd,
+    )
+
+
+def _bill(asked: Demand, monthly_usd: float) -> dict[str, float]:
+    """A month's bill by the hour, the request and the million tokens."""
+    each = monthly_usd / asked.requests_per_month
+    return {
+        "monthly_usd": monthly_usd,
+        "usd_per_h": monthly_usd / units.HOURS_PER_MONTH,
+        "usd_per_request": each,
+        "usd_per_mtok": each * units.TOKENS_PER_MTOK / sum(asked.mean_tokens),
+    }
+
+
+def _bill_steps(asked: Demand, monthly_usd: float) -> tuple[tuple[str, float, str], ...]:
+    bill = _bill(asked, monthly_usd)
+    return (
+        ("a month", bill["monthly_usd"], "USD"),
+        ("a request", bill["usd_per_request"], "USD"),
+        ("a million tokens, prompt and answer", bill["usd_per_mtok"], "USD"),
+    )
+
+
+# --- APIs -------------------------------------------------------------------------------------
+
+
+def _bought(scenario: Scenario, asked: Demand, one: Api | Router) -> _Option:
+    """An API or a router as a choice."""
+    if isinstance(one, Api):
+        each = apis.request_usd(scenario, asked, one.name, one.service)
+        name = one.name if one.service == pricebook.STANDARD else f"{one.name}, {one.service}"
+        steps: tuple[tuple[str, float, str], ...] = ()
+    else:
+        name = one.name
+        strong, weak = (
+            apis.request_usd(scenario, asked, part, pricebook.STANDARD)
+            for part in (one.strong, one.weak)
+        )
+        each = float(
+            routing.routed_usd(
+                one.strong_fraction, strong_usd=strong, weak_usd=weak, router_usd=one.fee_usd
+            )
+        )
+        steps = (
+            ("a request at the strong model", strong, "USD"),
+            ("a request at the weak model", weak, "USD"),
+        )
+
+    def usd(volume: float, times: float = 1.0) -> float:
+        month = volume * units.HOURS_PER_MONTH * units.SECONDS_PER_HOUR
+        return each * times * month
+
+    bill = usd(asked.requests_per_s)
+    choice = Choice(
+        way="API",
+        name=name,
+        model="",
+        accelerator="",
+        n_accelerators=np.nan,
+        weight_format="",
+        cache_bits=np.nan,
+        prefix_reuse=asked.reused_fraction > 0,
+        layout="",
+        n_replicas=np.nan,
+        n_held=np.nan,
+        load_fraction=np.nan,
+        ttft_p95_s=np.nan if one.ttft_p95_s is None else one.ttft_p95_s,
+        tpot_p95_s=np.nan if one.tpot_p95_s is None else one.tpot_p95_s,
+        low_usd=bill,
+        high_usd=bill,
+        carbon_kg=np.nan,
+        carbon_usd=0.0,
+        quality=np.nan if one.quality is None else one.quality,
+        **_bill(asked, bill),
+        steps=(*steps, *_bill_steps(asked, bill)),
+    )
+    return _Option(
+        choice=choice, price=f"price of {name}", unit="USD a request", price_now=each, usd=usd
+    )
+
+
+# --- what would change it ---------------------------------------------------------------------
+
+
+def _change(asked: Demand, first: _Option, second: _Option) -> Change:
+    """At which price, and at which volume, the runner-up costs no more than the winner."""
+    rate = asked.requests_per_s
+    shared = first.price == second.price
+
+    def dearer(times: float) -> bool:
+        return second.usd(rate, times) > first.usd(rate, times if shared else 1.0)
+
+    even = np.nan
+    if not dearer(1e-9):
+        even = float(halved(lambda t: np.asarray(dearer(float(t))), 0.0, 1.0)[0])
+
+    def wins(times: float) -> bool:
+        return second.usd(rate * times, 1.0) <= first.usd(rate * times, 1.0)
+
+    won = np.array([wins(float(times)) for times in VOLUMES])
+    volume, grows = np.nan, False
+    if won.any():
+        place = int(np.argmin(np.where(won, np.abs(np.log(VOLUMES)), np.inf)))
+        grows = bool(VOLUMES[place] > 1)
+        loser = VOLUMES[place + (-1 if grows else 1)] if VOLUMES[place] != 1 else 1.0
+        low, high = sorted((float(loser), float(VOLUMES[place])))
+        _, edge = halved(lambda t: np.asarray(wins(float(t)) == grows), low, high)
+        volume = float(edge) * rate * units.SECONDS_PER_DAY
+    return Change(
+        price=second.price,
+        unit=second.unit,
+        price_now=second.price_now,
+        price_even=even * second.price_now,
+        requests_per_day=volume,
+        grows=grows,
+    )
+
+
+def _frontier(scenario: Scenario, options: list[_Option]) -> pd.DataFrame:
+    """Choices that no other beats; axes that the scenario does not have are absent."""
+    fields = [f for f in Choice.__slots__ if f != "steps"]
+    absent = set() if scenario.rated else {"quality"}
+    absent |= {"carbon_kg", "carbon_usd"} if scenario.carbon is None else set()
+    table = pd.DataFrame(
+        [{f: getattr(option.choice, f) for f in fields} for option in options], columns=fields
+    )
+    kept = [f for f in fields if f not in absent]
+    axes = [axis for axis in screening.AXES if axis not in absent]
+    return table.loc[screening.efficient(table, axes), kept].reset_index(drop=True)
+
+
+def _notes(
+    scenario: Scenario, asked: Demand, failed: Counter[str], ranked: list[_Option]
+) -> list[str]:
+    """What a reader should know of the numbers."""
+    told = []
+    if failed:
+        reasons = ", ".join(f"{name} {n}" for name, n in failed.items())
+        told.append(f"{failed.total()} that passed the closed forms fail the queue: {reasons}.")
+    if any(o.choice.way == "API" and np.isnan(o.choice.ttft_p95_s) for o in ranked):
+        told.append("The latency of an API counts only where you state it; it is not promised.")
+    if scenario.carbon and any(o.choice.way == "API" for o in ranked):
+        told.append("Nobody states the carbon of an API: none is counted and none is priced.")
+    if scenario.carbon and any(o.choice.way != "API" for o in ranked):
+        told.append(
+            f"Carbon is that of the accelerators at a PUE of {screening.pue(scenario):g}; hosts "
+            "are left out."
+        )
+    if scenario.promises.exact_recall:
+        told.append(
+            "Exact recall: every layer attends to every token, or you say so; of a closed model "
+            "nobody knows."
+        )
+    if "API" in scenario.ways and asked.reused_fraction > 0:
+        told.append("What is found again costs an API's cached price where the vendor lists one.")
+    quotes = {one.choice.accelerator for one in ranked if one.choice.way == "rent"}
+    for name in sorted(quotes - set(scenario.prices.rents_usd_per_h)):
+        table = ownership.quotes(name)
+        row = table[table.kind == scenario.prices.rent_kind].iloc[0]
+        told.append(
+            f"Rent of {name}: {row.provider}, {row.kind}, {row.usd_per_h:g} USD an hour "
+            f"({row.as_of})."
+        )
+    return told
