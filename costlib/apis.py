@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from costlib import fleet, pricebook, pricing, screening, units
@@ -37,21 +39,30 @@ def _recall(asked: Demand, one: Api | Router) -> bool | None:
     return False if not all(known) else True if len(known) == len(names) else None
 
 
-def request_usd(scenario: Scenario, asked: Demand, name: str, service: str) -> float:
-    """Mean bill of a request at list price, less the discount, as a mean over the horizon."""
+def request_usd(scenario: Scenario, asked: Demand, name: str, service: str) -> dict[str, float]:
+    """Mean bill of a request by its parts, at list price less the discount, over the horizon."""
     prompts = asked.input_tokens
-    bill = pricing.request_usd(
-        input_tokens=prompts,
-        output_tokens=float(asked.output_tokens.mean()),
-        cached_tokens=asked.reused_fraction * prompts,
-        written_tokens=asked.written_fraction * prompts,
-        discount_fraction=scenario.prices.api_discount_fraction,
-        **pricebook.request_prices(name, prompts, at=scenario.prices.at, service=service),
-    )
-    return float(
-        fleet.mean_rent_usd_per_h(  # the mean of any price that moves by the same factor a year
-            rent_usd_per_h=np.mean(bill),
-            yearly_times=scenario.prices.api_yearly_times,
-            years=scenario.horizon_months / units.MONTHS_PER_YEAR,
+    prices = pricebook.request_prices(name, prompts, at=scenario.prices.at, service=service)
+    found, written = asked.reused_fraction * prompts, asked.written_fraction * prompts
+    nothing: dict[str, Any] = {"input_tokens": 0.0, "output_tokens": 0.0}
+    parts: dict[str, dict[str, Any]] = {
+        "fresh input": {"input_tokens": np.maximum(prompts - found - written, 0.0)},
+        "input found again": {"input_tokens": found, "cached_tokens": found},
+        "input written": {"input_tokens": written, "written_tokens": written},
+        "answer": {"output_tokens": float(asked.output_tokens.mean())},
+    }
+    bills = {
+        part: pricing.request_usd(
+            **{**nothing, **tokens},
+            discount_fraction=scenario.prices.api_discount_fraction,
+            **prices,
         )
+        for part, tokens in parts.items()
+    }
+    # The mean of any price that moves by the same factor every year.
+    times = fleet.mean_rent_usd_per_h(
+        rent_usd_per_h=1.0,
+        yearly_times=scenario.prices.api_yearly_times,
+        years=scenario.horizon_months / units.MONTHS_PER_YEAR,
     )
+    return {part: float(np.mean(bill) * times) for part, bill in bills.items()}

@@ -89,7 +89,8 @@ class Change:
     price_now: float
     price_even: float
     requests_per_day: float  # at which both cost the same: of all such volumes the nearest
-    grows: bool  # whether it wins above that volume
+    grows: bool  # whether it wins above that volume, not below
+    stays: bool  # whether it then wins at every volume that was tried
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +284,10 @@ def _rig(scenario: Scenario, asked: Demand, row: Mapping[str, Any]) -> _Rig | st
             **screening.layout(scenario, row),
         )
         quiet = response.under_load(machine, 1e-6, **lengths)
+        if row["experts"]:  # a prompt alone is read by one copy of the attention, not by all
+            longer = max(float(np.ravel(one.ttft_s)[0]) - float(quiet.ttft_s[0]), 0.0)
+            machine = dataclasses.replace(machine, request_s=machine.request_s + longer)
+            quiet = response.under_load(machine, 1e-6, **lengths)
     except ValueError:
         return screening.FITS
     if quiet.refused_fraction > REFUSED:
@@ -429,7 +434,7 @@ def _bill_steps(asked: Demand, monthly_usd: float) -> tuple[tuple[str, float, st
     bill = _bill(asked, monthly_usd)
     return (
         ("a month", bill["monthly_usd"], "USD"),
-        ("a request", bill["usd_per_request"], "USD"),
+        ("a thousand requests", 1000 * bill["usd_per_request"], "USD"),
         ("a million tokens, prompt and answer", bill["usd_per_mtok"], "USD"),
     )
 
@@ -440,13 +445,14 @@ def _bill_steps(asked: Demand, monthly_usd: float) -> tuple[tuple[str, float, st
 def _bought(scenario: Scenario, asked: Demand, one: Api | Router) -> _Option:
     """An API or a router as a choice."""
     if isinstance(one, Api):
-        each = apis.request_usd(scenario, asked, one.name, one.service)
+        parts = apis.request_usd(scenario, asked, one.name, one.service)
+        each = sum(parts.values())
         name = one.name if one.service == pricebook.STANDARD else f"{one.name}, {one.service}"
-        steps: tuple[tuple[str, float, str], ...] = ()
+        steps = [(f"{part}, a thousand", 1000 * usd, "USD") for part, usd in parts.items() if usd]
     else:
         name = one.name
         strong, weak = (
-            apis.request_usd(scenario, asked, part, pricebook.STANDARD)
+            sum(apis.request_usd(scenario, asked, part, pricebook.STANDARD).values())
             for part in (one.strong, one.weak)
         )
         each = float(
@@ -454,10 +460,11 @@ def _bought(scenario: Scenario, asked: Demand, one: Api | Router) -> _Option:
                 one.strong_fraction, strong_usd=strong, weak_usd=weak, router_usd=one.fee_usd
             )
         )
-        steps = (
-            ("a request at the strong model", strong, "USD"),
-            ("a request at the weak model", weak, "USD"),
-        )
+        steps = [
+            ("a thousand at the strong model", 1000 * strong, "USD"),
+            ("a thousand at the weak model", 1000 * weak, "USD"),
+            ("a thousand at the router", 1000 * one.fee_usd, "USD"),
+        ]
 
     def usd(volume: float, times: float = 1.0) -> float:
         month = volume * units.HOURS_PER_MONTH * units.SECONDS_PER_HOUR
@@ -488,7 +495,11 @@ def _bought(scenario: Scenario, asked: Demand, one: Api | Router) -> _Option:
         steps=(*steps, *_bill_steps(asked, bill)),
     )
     return _Option(
-        choice=choice, price=f"price of {name}", unit="USD a request", price_now=each, usd=usd
+        choice=choice,
+        price=f"price of {name}",
+        unit="USD a thousand requests",
+        price_now=1000 * each,
+        usd=usd,
     )
 
 
@@ -511,12 +522,13 @@ def _change(asked: Demand, first: _Option, second: _Option) -> Change:
         return second.usd(rate * times, 1.0) <= first.usd(rate * times, 1.0)
 
     won = np.array([wins(float(times)) for times in VOLUMES])
-    volume, grows = np.nan, False
+    volume, grows, stays = np.nan, False, False
     if won.any():
         place = int(np.argmin(np.where(won, np.abs(np.log(VOLUMES)), np.inf)))
         grows = bool(VOLUMES[place] > 1)
-        loser = VOLUMES[place + (-1 if grows else 1)] if VOLUMES[place] != 1 else 1.0
-        low, high = sorted((float(loser), float(VOLUMES[place])))
+        stays = bool((won[place:] if grows else won[: place + 1]).all())
+        beside = min(max(place + (-1 if grows else 1), 0), VOLUMES.size - 1)
+        low, high = sorted((float(VOLUMES[beside]), float(VOLUMES[place])))
         _, edge = halved(lambda t: np.asarray(wins(float(t)) == grows), low, high)
         volume = float(edge) * rate * units.SECONDS_PER_DAY
     return Change(
@@ -526,6 +538,7 @@ def _change(asked: Demand, first: _Option, second: _Option) -> Change:
         price_even=even * second.price_now,
         requests_per_day=volume,
         grows=grows,
+        stays=stays,
     )
 
 
@@ -550,8 +563,13 @@ def _notes(
     if failed:
         reasons = ", ".join(f"{name} {n}" for name, n in failed.items())
         told.append(f"{failed.total()} that passed the closed forms fail the queue: {reasons}.")
-    if any(o.choice.way == "API" and np.isnan(o.choice.ttft_p95_s) for o in ranked):
-        told.append("The latency of an API counts only where you state it; it is not promised.")
+    promised = (scenario.promises.ttft_p95_s, scenario.promises.tpot_p95_s)
+    for one in (option.choice for option in ranked if option.choice.way == "API"):
+        stated = (one.ttft_p95_s, one.tpot_p95_s)
+        if any(p is not None and np.isnan(s) for p, s in zip(promised, stated, strict=True)):
+            told.append(
+                f"Nobody stated how fast {one.name} is: whether it keeps the promises is not known."
+            )
     if scenario.carbon and any(o.choice.way == "API" for o in ranked):
         told.append("Nobody states the carbon of an API: none is counted and none is priced.")
     if scenario.carbon and any(o.choice.way != "API" for o in ranked):
@@ -564,8 +582,11 @@ def _notes(
             "Exact recall: every layer attends to every token, or you say so; of a closed model "
             "nobody knows."
         )
-    if "API" in scenario.ways and asked.reused_fraction > 0:
-        told.append("What is found again costs an API's cached price where the vendor lists one.")
+    if asked.reused_fraction > 0:
+        told.append(
+            "What is found again is taken as given: machines must have the memory to keep it, and "
+            "an API asks its cached price where the vendor lists one."
+        )
     quotes = {one.choice.accelerator for one in ranked if one.choice.way == "rent"}
     for name in sorted(quotes - set(scenario.prices.rents_usd_per_h)):
         table = ownership.quotes(name)

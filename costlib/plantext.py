@@ -61,10 +61,10 @@ def text(found: Plan) -> str:
     if winner is None:
         return "\n".join([*lines, *_wrapped("No candidate keeps the promises.", "")])
     lines += _table("cheapest", list(found.cheapest.values()), found.scenario)
-    lines += ["", f"from bytes to dollars: {_words(winner)}"]
-    lines += [
-        f"  {what:<42}{_number(value):>12} {unit}".rstrip() for what, value, unit in winner.steps
-    ]
+    lines += ["", *_steps(winner)]
+    held = next((one for one in found.cheapest.values() if one.way != "API"), winner)
+    if held is not winner:
+        lines += ["", *_steps(held)]
     if found.runner_up and found.change:
         lines += ["", *_runner_up(found.runner_up, found.change, winner)]
     if len(found.frontier) > 1:
@@ -102,7 +102,7 @@ def _asked(found: Plan) -> list[str]:
         f"average, the busiest hour {asked.peak_times:.3g} times the mean"
     )
     if asked.reused_fraction:
-        words += f", {asked.reused_fraction:.0%} of a prompt found again"
+        words += f", {100 * asked.reused_fraction:.0f} % of a prompt found again"
     kept = [
         f"the first token within {promised.ttft_p95_s:g} s" if promised.ttft_p95_s else "",
         f"{units.MS_PER_S * promised.tpot_p95_s:g} ms a token" if promised.tpot_p95_s else "",
@@ -130,10 +130,12 @@ def _tried(found: Plan) -> list[str]:
 def _words(one: Choice) -> str:
     if one.way == "API":
         return f"API, {one.name}"
+    spare = one.n_held > one.n_replicas * one.n_accelerators
+    held = f" ({one.n_held:g} held)" if spare else ""
     bits = "" if math.isnan(one.cache_bits) else f", cache {one.cache_bits:g} bits"
     experts = ", experts dealt out" if one.layout == "experts" else ""
     reuse = ", prefixes kept" if one.prefix_reuse else ""
-    return f"{one.way} {one.name}, {one.model} in {one.weight_format}{bits}{experts}{reuse}"
+    return f"{one.way} {one.name}{held}, {one.model} in {one.weight_format}{bits}{experts}{reuse}"
 
 
 def _table(title: str, rows: list[Choice], scenario: Scenario) -> list[str]:
@@ -146,7 +148,7 @@ def _table(title: str, rows: list[Choice], scenario: Scenario) -> list[str]:
         cells = [
             one.way,
             _usd(one.monthly_usd),
-            f"{_usd(one.low_usd)}–{_usd(one.high_usd)}" if one.high_usd > one.low_usd else "list",
+            "list" if one.way == "API" else f"{_usd(one.low_usd)}–{_usd(one.high_usd)}",
             _seconds(one.ttft_p95_s),
             _seconds(one.tpot_p95_s),
         ]
@@ -166,6 +168,15 @@ def _table(title: str, rows: list[Choice], scenario: Scenario) -> list[str]:
     return told
 
 
+def _steps(one: Choice) -> list[str]:
+    """From bytes to dollars."""
+    lines = _wrapped(_words(one), "reckoned  ")
+    for what, value, unit in one.steps:
+        shown = _usd(value) if unit == "USD" else _number(value)
+        lines.append(f"          {what:<40}{shown:>12} {unit}")
+    return lines
+
+
 def _runner_up(one: Choice, change: Change, winner: Choice) -> list[str]:
     words = (
         f"{_words(one)}: {_usd(one.monthly_usd)} USD a month, "
@@ -174,18 +185,26 @@ def _runner_up(one: Choice, change: Change, winner: Choice) -> list[str]:
     if math.isnan(change.price_even):
         words += f"at no {change.price}"
     else:
-        now, even = _number(change.price_now), _number(change.price_even)
+        now, even = _usd(change.price_now), _usd(change.price_even)
         words += f"if the {change.price} fell from {now} to {even} {change.unit}"
     if math.isnan(change.requests_per_day):
         words += ", and at no volume from a thousandth to a thousand times of today’s."
     else:
         side = "above" if change.grows else "below"
-        words += f", or {side} {_number(change.requests_per_day)} requests a day."
+        words += f", or {side} {_rounded(change.requests_per_day)} requests a day"
+        words += "." if change.stays else ", though not at every such volume."
     return _wrapped(words, "runner-up ")
 
 
 def _usd(value: float) -> str:
+    if value < 1:
+        return f"{value:.3g}"
     return f"{value:,.0f}" if value >= 100 else f"{value:,.2f}"
+
+
+def _rounded(value: float) -> str:
+    """Three digits."""
+    return _number(float(f"{value:.3g}"))
 
 
 def _seconds(value: float) -> str:

@@ -444,24 +444,16 @@ def _tried(
     none: tuple[pd.DataFrame, Counter[str]] = (pd.DataFrame(), why)
     if not grid["n_clients"].size:
         return none
-    prompt, answer = asked.mean_tokens
     done = serve.prediction(load(scenario, asked, names, grid))
     fits = np.asarray(done.fits & (done.n_running >= grid["n_clients"]))
     why[FITS] += int((~fits).sum())
     if not fits.any():
         return none
-    rate = np.atleast_1d(np.where(fits, done.tokens_per_s / answer, 0.0))
+    rate = np.atleast_1d(np.where(fits, done.tokens_per_s / asked.mean_tokens[1], 0.0))
     rate = np.minimum(rate, scenario.fleet.load_fraction * _top(grid, rate))
-    reading = latency.chunked_s(
-        np.maximum(prompt * (1 - grid["prefix_reuse"] * asked.reused_fraction), 1.0),
-        chunk_tokens=CHUNK_TOKENS,
-        prefill_s=done.prompt_s,
-        step_s=done.step_s,
-    )
-    ttft = (
-        queueing.sojourn_quantile_s(requests_per_s=rate, service_s=reading)
-        + calibration.constants().request_s
-    )
+    reading = _reading_s(asked, grid, done)
+    ttft = np.asarray(queueing.sojourn_quantile_s(requests_per_s=rate, service_s=reading))
+    ttft = ttft + calibration.constants().request_s + _alone_s(scenario, asked, names, grid)
     promised = scenario.promises
     slow = fits & (done.tpot_s > (promised.tpot_p95_s or np.inf))
     late = fits & ~slow & (ttft > (promised.ttft_p95_s or np.inf))
@@ -479,6 +471,34 @@ def _tried(
     }
     base = pd.DataFrame(columns).assign(**names)
     return pd.concat([_priced(scenario, asked, one, base) for one in held], ignore_index=True), why
+
+
+def _reading_s(asked: Demand, grid: Mapping[str, Arrays], done: serve.Prediction) -> Arrays:
+    """Seconds that a prompt holds the line beside a running batch."""
+    fresh = asked.mean_tokens[0] * (1 - grid["prefix_reuse"] * asked.reused_fraction)
+    reading = latency.chunked_s(
+        np.maximum(fresh, 1.0),
+        chunk_tokens=CHUNK_TOKENS,
+        prefill_s=done.prompt_s,
+        step_s=done.step_s,
+    )
+    return np.asarray(reading)
+
+
+def _alone_s(
+    scenario: Scenario, asked: Demand, names: Mapping[str, str], grid: Mapping[str, Arrays]
+) -> Arrays:
+    """What one replica of the attention takes longer for a prompt than all for their share."""
+    dealt = np.asarray(grid["experts"]) > 0
+    if not dealt.any():
+        return np.zeros(dealt.shape)
+    alone = {name: column[dealt] for name, column in grid.items()}
+    alone["n_clients"] = np.ones(int(dealt.sum()))
+    quiet = serve.prediction(load(scenario, asked, names, alone))
+    longer = np.zeros(dealt.shape)
+    shared = calibration.constants().request_s + _reading_s(asked, alone, quiet)
+    longer[dealt] = np.where(quiet.fits, np.maximum(quiet.ttft_s - shared, 0.0), 0.0)
+    return longer
 
 
 def load(

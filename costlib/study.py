@@ -1,4 +1,4 @@
-"""Scenarios as tidy frames: rigs, sweeps, one-at-a-time ranges and flip points."""
+"""Scenarios as tidy frames: rigs, sweeps, one-at-a-time ranges and flip points; and plans."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
 from costlib import catalog
+from costlib.plans import plan
 
 __all__ = [
     "Rig",
     "card",
     "flip_point",
     "one_at_a_time",
+    "plan",
     "sweep",
 ]
 
