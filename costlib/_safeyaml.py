@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import yaml
 
-__all__ = ["safe_yaml"]
+__all__ = ["safe_yaml", "shown"]
 
 MOST_BYTES: Final = 200_000
+SHOWN_CHARS: Final = 40
 KEPT: Final = {"tag:yaml.org,2002:bool", "tag:yaml.org,2002:null"}
 
 
@@ -84,3 +87,26 @@ def safe_yaml(path: str | Path) -> Any:
 
 def _line(problem: Any) -> str:
     return " ".join(str(problem).split())
+
+
+def _plain(value: Any) -> str:
+    """A value as the file has it."""
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_plain, value))}]"
+    if isinstance(value, Mapping):
+        return f"{{{', '.join(f'{key}: {_plain(inner)}' for key, inner in value.items())}}}"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None:
+        return "nothing"
+    bare = isinstance(value, str) and re.fullmatch(r"[-+.\w]*\d[-+.\w]*", value)
+    return str(value) if bare else repr(value)
+
+
+def shown(value: Any) -> str:
+    """A value as the file has it, cut short and named where it is no single value."""
+    words = _plain(value)
+    if len(words) > SHOWN_CHARS:
+        words = words[:SHOWN_CHARS] + " .."
+    several = isinstance(value, list | tuple)
+    return f"the {'list' if several else 'fields'} {words}" if words[:1] in ("[", "{") else words

@@ -24,7 +24,7 @@ from pydantic import (
 )
 
 from costlib import catalog, ownership, pricebook, sites, tables, workloads
-from costlib._safeyaml import safe_yaml
+from costlib._safeyaml import safe_yaml, shown
 
 __all__ = [
     "Api",
@@ -47,7 +47,6 @@ MOST_NUMBER: Final = 1e15
 MOST_TOKENS: Final = 1e8  # of a prompt or an answer
 MOST_REQUESTS: Final = 1e12  # a day
 MOST_COMBINATIONS: Final = 20_000_000
-SHOWN_CHARS: Final = 40
 CLIENTS: Final = tuple(2**power for power in range(10))
 
 
@@ -56,20 +55,6 @@ class ScenarioError(ValueError):
 
 
 # --- values -----------------------------------------------------------------------------------
-
-
-def _shown(value: Any) -> str:
-    """A value as the file has it, cut short."""
-    if isinstance(value, list | tuple):
-        kind = "the list "
-    elif isinstance(value, Mapping):
-        kind = "the fields "
-    else:
-        kind = ""
-    bare = isinstance(value, str) and re.fullmatch(r"[-+.\w]*\d[-+.\w]*", value)
-    words = value if bare else "nothing" if value is None else repr(value)
-    words = str(words).replace("\n", " ")
-    return kind + (words if len(words) <= SHOWN_CHARS else words[:SHOWN_CHARS] + " ..")
 
 
 def _number(words: str, holds: Callable[[float], bool]) -> BeforeValidator:
@@ -83,7 +68,7 @@ def _number(words: str, holds: Callable[[float], bool]) -> BeforeValidator:
         except (TypeError, ValueError, OverflowError):
             number = math.nan
         if not (abs(number) <= MOST_NUMBER and holds(number)):
-            raise ValueError(f"expected {words}, got {_shown(value)}")
+            raise ValueError(f"expected {words}, got {shown(value)}")
         return number
 
     return BeforeValidator(parsed)
@@ -94,7 +79,7 @@ def _words(words: str, *, most: int = 200) -> BeforeValidator:
         if isinstance(value, int | float) and not isinstance(value, bool):
             value = str(value)
         if not (isinstance(value, str) and value.strip() and len(value) <= most):
-            raise ValueError(f"expected {words}, got {_shown(value)}")
+            raise ValueError(f"expected {words}, got {shown(value)}")
         return value.strip()
 
     return BeforeValidator(parsed)
@@ -102,7 +87,7 @@ def _words(words: str, *, most: int = 200) -> BeforeValidator:
 
 def _truth(value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ValueError(f"expected true or false, got {_shown(value)}")
+        raise ValueError(f"expected true or false, got {shown(value)}")
     return value
 
 
@@ -167,7 +152,7 @@ def _several(value: Any) -> Any:
 def _different(values: tuple[Any, ...]) -> tuple[Any, ...]:
     names = [(getattr(value, "name", value), getattr(value, "service", "")) for value in values]
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise ValueError(f"expected each once, got {_shown(twice[0])} twice")
+        raise ValueError(f"expected each once, got {shown(twice[0])} twice")
     return values
 
 
@@ -185,10 +170,10 @@ class _Fields(BaseModel):
             if isinstance(given, BaseModel):
                 return given
             known = ", ".join(cls.model_fields)
-            raise ValueError(f"expected fields ({known}), got {_shown(given)}")
+            raise ValueError(f"expected fields ({known}), got {shown(given)}")
         for name in given:
             if name not in cls.model_fields:
-                raise ValueError(f"no field {_shown(name)}; {_nearest(str(name), cls)}")
+                raise ValueError(f"no field {shown(name)}; {_nearest(str(name), cls)}")
         return {name: value for name, value in given.items() if value is not None}
 
 
@@ -552,9 +537,9 @@ def scenario(given: Any, *, name: str = "scenario", folder: Path | None = None) 
     Examples
     --------
     >>> scenario({"name": "chat", "workload": {"input_token": 9}, "candidates": {"apis": "o3"}})
+    ... # doctest: +ELLIPSIS
     Traceback (most recent call last):
-    costlib.scenario.ScenarioError: scenario: workload: no field 'input_token'; did you mean \
-input_tokens?
+    costlib.scenario.ScenarioError: scenario: workload: no field 'input_token'; did you mean inp...
     """
     try:
         found = Scenario.model_validate(given)
@@ -587,8 +572,8 @@ def _error(error: Any) -> str:
         path, _, field = path.rpartition(".")
         words = f"lacks {field}"
     elif error["type"] == "literal_error":
-        words = f"expected {error['ctx']['expected']}, got {_shown(error['input'])}"
+        words = f"expected {error['ctx']['expected']}, got {shown(error['input'])}"
     else:
         kind = {"dict_type": "fields", "tuple_type": "a list"}.get(error["type"], error["msg"])
-        words = f"expected {kind}, got {_shown(error['input'])}"
+        words = f"expected {kind}, got {shown(error['input'])}"
     return f"{path}: {words}" if path else words
