@@ -254,11 +254,13 @@ def _exact(
         if isinstance(rig, str):
             failed[rig] += 1
             continue
-        option = _held(scenario, asked, held[row["way"], row["accelerator"]], rig, row)
-        mark = (row["way"], *key, option.choice.n_replicas)
-        if mark not in seen:
-            seen.add(mark)
-            options.append(option)
+        # A point of the frontier answers sooner, with more replicas than it must have.
+        for least in (0.0, float(row["n_replicas"])):
+            option = _held(scenario, asked, held[row["way"], row["accelerator"]], rig, least)
+            mark = (row["way"], *key, option.choice.n_replicas)
+            if mark not in seen:
+                seen.add(mark)
+                options.append(option)
     return options, failed
 
 
@@ -319,16 +321,12 @@ def _rig(scenario: Scenario, asked: Demand, row: Mapping[str, Any]) -> _Rig | st
     )
 
 
-def _held(
-    scenario: Scenario, asked: Demand, held: Holding, rig: _Rig, row: Mapping[Any, Any]
-) -> _Option:
+def _held(scenario: Scenario, asked: Demand, held: Holding, rig: _Rig, least: float) -> _Option:
     """A finalist as a choice: its fleet, its times in the busiest hour, its bill."""
     devices = float(rig.row["n_accelerators"])
     peak = dataclasses.replace(held, peak_times=asked.peak_times)
     needed, _ = peak.n_held(asked.requests_per_s, most_per_s=rig.most_per_s, n_accelerators=devices)
-    # A point of the frontier that answers sooner holds more replicas than it must.
-    more = max(float(row["n_replicas"]) / float(needed), 1.0)
-    rate = rig.most_per_s / more
+    rate = rig.most_per_s / max(least / float(needed), 1.0)
 
     def fleet_of(volume: float, times: float = 1.0) -> tuple[float, float]:
         n, accelerators = held.n_held(volume, most_per_s=rate * times, n_accelerators=devices)

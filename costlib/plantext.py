@@ -17,6 +17,7 @@ __all__ = ["plain", "text"]
 
 COLUMNS: Final = 100
 ROWS: Final = 10  # of the frontier
+MOST_DIGITS: Final = 1e9  # above it three digits and a power
 
 
 def plain(found: Plan) -> dict[str, Any]:
@@ -197,7 +198,7 @@ def _runner_up(one: Choice, change: Change, winner: Choice) -> list[str]:
 
 
 def _usd(value: float) -> str:
-    if value < 1:
+    if value < 1 or value >= MOST_DIGITS:
         return f"{value:.3g}"
     return f"{value:,.0f}" if value >= 100 else f"{value:,.2f}"
 
@@ -219,4 +220,6 @@ def _number(value: float) -> str:
     """Three digits, and all of them above a hundred."""
     if not math.isfinite(value):
         return "unknown"
+    if value >= MOST_DIGITS:
+        return f"{value:.3g}"
     return f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"

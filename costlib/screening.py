@@ -8,8 +8,9 @@ What is left over is computed anew by `costlib.plans` with the queue of `costlib
 from __future__ import annotations
 
 import itertools
+import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -60,7 +61,7 @@ Arrays = NDArray[np.float64]
 CHUNK_TOKENS: Final = 2048  # of a prompt, read in one step
 POINTS: Final = (np.arange(48) + 0.5) / 48  # equally likely lengths of a table
 WAY_ROWS: Final = 24  # cheapest of a way that are kept beside the frontier
-BLOCK_ROWS: Final = 2**15  # of combinations that are held at once
+BLOCK_ROWS: Final = 2**14  # of combinations that are held at once
 AXES: Final = ("monthly_usd", "ttft_p95_s", "tpot_p95_s", "carbon_kg", "quality")
 RECALL: Final = "no exact recall"
 PRICE: Final = "no price"
@@ -341,8 +342,8 @@ def screened(scenario: Scenario, asked: Demand, *, progress: bool = False) -> Sc
         Show a bar on standard error where that is a terminal and it takes long.
     """
     some, held = scenario.candidates, holdings(scenario, asked)
-    grid = _grid(scenario, asked)
-    size = grid["n_clients"].size
+    axes = _axes(scenario, asked)
+    size = math.prod(axis.size for axis in axes.values())
     triples = list(itertools.product(some.models, some.accelerators, some.weight_formats))
     dropped: Counter[str] = Counter()
     kept: list[pd.DataFrame] = []
@@ -360,8 +361,7 @@ def screened(scenario: Scenario, asked: Demand, *, progress: bool = False) -> Sc
         if reason:
             dropped[reason] += size
         else:
-            for start in range(0, size, BLOCK_ROWS):
-                part = {name: column[start : start + BLOCK_ROWS] for name, column in grid.items()}
+            for part in _blocks(axes):
                 names = {
                     "model": model.name,
                     "accelerator": accelerator,
@@ -370,7 +370,8 @@ def screened(scenario: Scenario, asked: Demand, *, progress: bool = False) -> Sc
                 rows, why = _tried(scenario, asked, held[accelerator], names, part)
                 dropped.update(why)
                 if len(rows):
-                    kept.append(_best(rows.assign(quality=_or_nan(model.quality))))
+                    quality = np.nan if model.quality is None else model.quality
+                    kept.append(_best(rows.assign(quality=quality)))
                     n_kept += len(kept[-1])
             if n_kept > BLOCK_ROWS:
                 kept = [_best(pd.concat(kept, ignore_index=True))]
@@ -385,23 +386,27 @@ def screened(scenario: Scenario, asked: Demand, *, progress: bool = False) -> Sc
     )
 
 
-def _or_nan(value: float | None) -> float:
-    return np.nan if value is None else value
-
-
-def _grid(scenario: Scenario, asked: Demand) -> dict[str, Arrays]:
-    """Everything but the names, as columns; the clients vary fastest."""
+def _axes(scenario: Scenario, asked: Demand) -> dict[str, Arrays]:
+    """Everything but the names; the clients vary fastest."""
     some = scenario.candidates
-    reuse = some.prefix_reuse if asked.reused_fraction > 0 else (False,)
     axes = {
         "n_accelerators": some.n_accelerators,
         "cache_bits": some.cache_bits or (np.nan,),
-        "prefix_reuse": reuse,
+        "prefix_reuse": some.prefix_reuse if asked.reused_fraction > 0 else (False,),
         "experts": [layout == "experts" for layout in some.layouts],
         "n_clients": some.n_clients,
     }
-    columns = np.meshgrid(*(np.asarray(v, np.float64) for v in axes.values()), indexing="ij")
-    return {name: column.ravel() for name, column in zip(axes, columns, strict=True)}
+    return {name: np.asarray(values, np.float64) for name, values in axes.items()}
+
+
+def _blocks(axes: Mapping[str, Arrays]) -> Iterator[dict[str, Arrays]]:
+    """The product of all axes as columns, some whole rigs at a time."""
+    shape = tuple(axis.size for axis in axes.values())
+    step = max(BLOCK_ROWS // shape[-1], 1) * shape[-1]
+    for start in range(0, math.prod(shape), step):
+        rows = np.arange(start, min(start + step, math.prod(shape)))
+        places = np.unravel_index(rows, shape)
+        yield {name: axis[place] for (name, axis), place in zip(axes.items(), places, strict=True)}
 
 
 def _refused(scenario: Scenario, model: Any, held: list[Holding], asked: Demand) -> str:
@@ -523,13 +528,8 @@ def layout(scenario: Scenario, grid: Mapping[str, Any]) -> dict[str, Any]:
     devices = grid["n_accelerators"]
     parts = np.where(np.asarray(grid["experts"]) > 0, devices, 1.0)[()]
     bits = {} if np.isnan(grid["cache_bits"]).any() else {"cache_bits": grid["cache_bits"]}
-    return {
-        "engine": scenario.candidates.engine,
-        "n_accelerators": devices,
-        "attention_replicas": parts,
-        "expert_groups": parts,
-        **bits,
-    }
+    deal = {"attention_replicas": parts, "expert_groups": parts}
+    return {"engine": scenario.candidates.engine, "n_accelerators": devices, **deal, **bits}
 
 
 def _top(grid: Mapping[str, Arrays], rate: Arrays) -> Arrays:
