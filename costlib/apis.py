@@ -6,11 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from costlib import fleet, pricebook, pricing, screening, units
+from costlib import fleet, pricebook, pricing, routing, screening, units
+from costlib.choices import THOUSAND, Choice, Option, bill, bill_steps
 from costlib.scenario import Api, Router, Scenario
 from costlib.screening import Demand
 
-__all__ = ["refused", "request_usd"]
+__all__ = ["bought", "refused", "request_usd"]
 
 
 def refused(scenario: Scenario, asked: Demand, one: Api | Router) -> str:
@@ -66,3 +67,66 @@ def request_usd(scenario: Scenario, asked: Demand, name: str, service: str) -> d
         years=scenario.horizon_months / units.MONTHS_PER_YEAR,
     )
     return {part: float(np.mean(bill) * times) for part, bill in bills.items()}
+
+
+def bought(scenario: Scenario, asked: Demand, one: Api | Router) -> Option:
+    """An API or a router as a choice."""
+    if isinstance(one, Api):
+        parts = request_usd(scenario, asked, one.name, one.service)
+        each = sum(parts.values())
+        name = one.name if one.service == pricebook.STANDARD else f"{one.name}, {one.service}"
+        steps = [
+            (f"{part}, a thousand", THOUSAND * usd, "USD") for part, usd in parts.items() if usd
+        ]
+    else:
+        name = one.name
+        strong, weak = (
+            sum(request_usd(scenario, asked, part, pricebook.STANDARD).values())
+            for part in (one.strong, one.weak)
+        )
+        each = float(
+            routing.routed_usd(
+                one.strong_fraction, strong_usd=strong, weak_usd=weak, router_usd=one.fee_usd
+            )
+        )
+        steps = [
+            ("a thousand at the strong model", THOUSAND * strong, "USD"),
+            ("a thousand at the weak model", THOUSAND * weak, "USD"),
+            ("a thousand at the router", THOUSAND * one.fee_usd, "USD"),
+        ]
+
+    def usd(volume: float, times: float = 1.0) -> float:
+        month = volume * units.HOURS_PER_MONTH * units.SECONDS_PER_HOUR
+        return each * times * month
+
+    month_usd = usd(asked.requests_per_s)
+    choice = Choice(
+        way="API",
+        name=name,
+        model="",
+        accelerator="",
+        n_accelerators=np.nan,
+        weight_format="",
+        cache_bits=np.nan,
+        prefix_reuse=asked.reused_fraction > 0,
+        layout="",
+        n_replicas=np.nan,
+        n_held=np.nan,
+        load_fraction=np.nan,
+        ttft_p95_s=np.nan if one.ttft_p95_s is None else one.ttft_p95_s,
+        tpot_p95_s=np.nan if one.tpot_p95_s is None else one.tpot_p95_s,
+        low_usd=month_usd,
+        high_usd=month_usd,
+        carbon_kg=np.nan,
+        carbon_usd=0.0,
+        quality=np.nan if one.quality is None else one.quality,
+        **bill(asked, month_usd),
+        steps=(*steps, *bill_steps(asked, month_usd)),
+    )
+    return Option(
+        choice=choice,
+        price=f"price of {name}",
+        unit="USD a thousand requests",
+        price_now=THOUSAND * each,
+        usd=usd,
+    )

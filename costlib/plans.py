@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -22,9 +22,7 @@ from costlib import (
     apis,
     catalog,
     ownership,
-    pricebook,
     response,
-    routing,
     screening,
     serve,
     units,
@@ -32,86 +30,20 @@ from costlib import (
 from costlib import scenario as scenarios
 from costlib._halving import halved
 from costlib.calibration import constants
+from costlib.choices import Change, Choice, Option, Plan, bill, bill_steps
 from costlib.replica import Replica, replica
 from costlib.scenario import Api, Router, Scenario
 from costlib.screening import Demand, Holding
 
 __all__ = ["Change", "Choice", "Plan", "plan"]
 
-WAY_RIGS: Final = 5  # of each way that are computed exactly, the cheapest
-FRONTIER_RIGS: Final = 14  # of the frontier, evenly from the cheapest to the dearest
+WAY_RIGS: Final = 4  # of each way that are computed exactly, the cheapest
+FRONTIER_RIGS: Final = 10  # of the frontier, evenly from the cheapest to the dearest
 MOST_RUNNING: Final = 256  # sequences of a replica
 PRECISION: Final = 0.005  # of the rate of a replica, as a share of its saturation
 REFUSED: Final = 0.01  # requests too large for the memory
 VOLUMES: Final = np.logspace(-3, 3, 601)  # over today's, where ways may change places
 UNSTATED: Final = "not stated"
-
-
-# --- what a plan says -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
-    """One way to serve a workload; NaN where nobody states a number."""
-
-    way: str
-    name: str
-    model: str
-    accelerator: str
-    n_accelerators: float  # of a replica
-    weight_format: str
-    cache_bits: float  # NaN: as the engine does by default
-    prefix_reuse: bool
-    layout: str
-    n_replicas: float
-    n_held: float  # accelerators, in whole replicas or whole machines
-    load_fraction: float  # of what all that is held can take, on average
-    ttft_p95_s: float  # in the busiest hour
-    tpot_p95_s: float
-    monthly_usd: float
-    low_usd: float  # 80 % of measurements lie within
-    high_usd: float
-    usd_per_h: float
-    usd_per_request: float
-    usd_per_mtok: float  # prompt and answer together
-    carbon_kg: float  # a month
-    carbon_usd: float  # a month, in the above
-    quality: float
-    steps: tuple[tuple[str, float, str], ...]  # from bytes to dollars: what, how much, unit
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """What would have to change for the runner-up to win; NaN: never."""
-
-    price: str  # which
-    unit: str
-    price_now: float
-    price_even: float
-    requests_per_day: float  # at which both cost the same: of all such volumes the nearest
-    grows: bool  # whether it wins above that volume, not below
-    stays: bool  # whether it then wins at every volume that was tried
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What serves a scenario: the cheapest of each way, the frontier, and why not the others."""
-
-    scenario: Scenario
-    asked: Demand
-    n_combinations: int
-    n_exact: int
-    dropped: Mapping[str, int]
-    cheapest: Mapping[str, Choice]  # by way, the cheapest first
-    runner_up: Choice | None
-    change: Change | None
-    frontier: pd.DataFrame
-    notes: tuple[str, ...]
-
-    @property
-    def winner(self) -> Choice | None:
-        """The cheapest that keeps the promises, if any does."""
-        return next(iter(self.cheapest.values()), None)
 
 
 # --- options ----------------------------------------------------------------------------------
@@ -129,20 +61,15 @@ class _Rig:
     sequence_bytes: float
     n_fit: float
     lengths: Mapping[str, Any]
+    seen: dict[float, response.Response]
 
     def at(self, requests_per_s: float) -> response.Response:
-        return response.under_load(self.replica, requests_per_s, quantiles=(0.95,), **self.lengths)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Option:
-    """What can be chosen, with its cost at any volume and any price of what it is made of."""
-
-    choice: Choice
-    price: str
-    unit: str
-    price_now: float
-    usd: Callable[[float, float], float]  # requests/s, times the price
+        """What clients see at a rate; ways to hold the same replicas ask for the same."""
+        if requests_per_s not in self.seen:
+            self.seen[requests_per_s] = response.under_load(
+                self.replica, requests_per_s, quantiles=(0.95,), **self.lengths
+            )
+        return self.seen[requests_per_s]
 
 
 def plan(scenario: Scenario | str | Path | Mapping[str, Any], *, progress: bool = False) -> Plan:
@@ -184,14 +111,14 @@ def plan(scenario: Scenario | str | Path | Mapping[str, Any], *, progress: bool 
     finalists = _finalists(screened.rows)
     options, failed = _exact(scenario, asked, finalists, progress=progress)
     some = scenario.candidates
-    bought: list[Api | Router] = [*some.apis, *some.routers]
-    for one in bought if "API" in scenario.ways else []:
+    sold: list[Api | Router] = [*some.apis, *some.routers]
+    for one in sold if "API" in scenario.ways else []:
         if reason := apis.refused(scenario, asked, one):
             dropped[reason] += 1
         else:
-            options.append(_bought(scenario, asked, one))
+            options.append(apis.bought(scenario, asked, one))
     options.sort(key=lambda o: (o.choice.monthly_usd, np.nan_to_num(o.choice.ttft_p95_s, nan=1e9)))
-    cheapest: dict[str, _Option] = {}
+    cheapest: dict[str, Option] = {}
     for option in options:
         cheapest.setdefault(option.choice.way, option)
     ranked = list(cheapest.values())
@@ -199,7 +126,7 @@ def plan(scenario: Scenario | str | Path | Mapping[str, Any], *, progress: bool 
     return Plan(
         scenario=scenario,
         asked=asked,
-        n_combinations=screened.n_combinations + len(bought) * ("API" in scenario.ways),
+        n_combinations=screened.n_combinations + len(sold) * ("API" in scenario.ways),
         n_exact=len(finalists),
         dropped=dict(dropped + failed) if not options else dict(dropped),
         cheapest={way: option.choice for way, option in cheapest.items()},
@@ -228,7 +155,7 @@ def _finalists(rows: pd.DataFrame) -> pd.DataFrame:
 
 def _exact(
     scenario: Scenario, asked: Demand, rows: pd.DataFrame, *, progress: bool
-) -> tuple[list[_Option], Counter[str]]:
+) -> tuple[list[Option], Counter[str]]:
     """Options of the finalists with the queue of their replicas, and why others fail after all."""
     if rows.empty:
         return [], Counter()
@@ -255,12 +182,12 @@ def _exact(
             failed[rig] += 1
             continue
         # A point of the frontier answers sooner, with more replicas than it must have.
-        for least in (0.0, float(row["n_replicas"])):
-            option = _held(scenario, asked, held[row["way"], row["accelerator"]], rig, least)
-            mark = (row["way"], *key, option.choice.n_replicas)
-            if mark not in seen:
-                seen.add(mark)
-                options.append(option)
+        way = held[row["way"], row["accelerator"]]
+        fewest = _fewest(asked, way, rig)
+        for least in (fewest, max(fewest, float(row["n_replicas"]))):
+            if (row["way"], key, least) not in seen:
+                seen.add((row["way"], key, least))
+                options.append(_held(scenario, asked, way, rig, least))
     return options, failed
 
 
@@ -318,23 +245,28 @@ def _rig(scenario: Scenario, asked: Demand, row: Mapping[str, Any]) -> _Rig | st
         sequence_bytes=float(np.ravel(one.sequence_bytes)[0]),
         n_fit=float(np.ravel(one.capacity_users)[0]),
         lengths=lengths,
+        seen={},
     )
 
 
-def _held(scenario: Scenario, asked: Demand, held: Holding, rig: _Rig, least: float) -> _Option:
+def _fewest(asked: Demand, held: Holding, rig: _Rig) -> float:
+    """Replicas for the busiest hour, spares included."""
+    peak = dataclasses.replace(held, peak_times=asked.peak_times)
+    most, n = rig.most_per_s, rig.replica.n_accelerators
+    return float(peak.n_held(asked.requests_per_s, most_per_s=most, n_accelerators=n)[0])
+
+
+def _held(scenario: Scenario, asked: Demand, held: Holding, rig: _Rig, least: float) -> Option:
     """A finalist as a choice: its fleet, its times in the busiest hour, its bill."""
     devices = float(rig.row["n_accelerators"])
-    peak = dataclasses.replace(held, peak_times=asked.peak_times)
-    needed, _ = peak.n_held(asked.requests_per_s, most_per_s=rig.most_per_s, n_accelerators=devices)
-    rate = rig.most_per_s / max(least / float(needed), 1.0)
+    serving, peak = max(least - held.n_spares, 1.0), asked.requests_per_s * asked.peak_times
+    rate = rig.most_per_s if least <= _fewest(asked, held, rig) else peak / serving
 
     def fleet_of(volume: float, times: float = 1.0) -> tuple[float, float]:
         n, accelerators = held.n_held(volume, most_per_s=rate * times, n_accelerators=devices)
         return float(n), float(accelerators)
 
-    n_peak = float(peak.n_held(asked.requests_per_s, most_per_s=rate, n_accelerators=devices)[0])
-    serving = n_peak - held.n_spares
-    seen = rig.at(asked.requests_per_s * asked.peak_times / serving)
+    seen = rig.at(peak / serving)
     n_running = max(float(seen.n_decoding[0]), 1.0)
     grid = {**rig.row, "n_clients": n_running}
     busy = serve.prediction(screening.load(scenario, asked, rig.row, grid))
@@ -360,7 +292,7 @@ def _held(scenario: Scenario, asked: Demand, held: Holding, rig: _Rig, least: fl
         return hour * units.HOURS_PER_MONTH + emitted(volume)[1]
 
     slow, fast = constants().interval["tokens_per_s"]
-    bill, mean = usd(asked.requests_per_s), asked.requests_per_s
+    month_usd, mean = usd(asked.requests_per_s), asked.requests_per_s
     n, accelerators = fleet_of(mean)
     mass, priced = emitted(mean)
     hour = accelerators * held.hour_usd()
@@ -404,11 +336,11 @@ def _held(scenario: Scenario, asked: Demand, held: Holding, rig: _Rig, least: fl
         carbon_kg=mass,
         carbon_usd=priced,
         quality=float(rig.row["quality"]),
-        **_bill(asked, bill),
-        steps=(*steps, *_bill_steps(asked, bill)),
+        **bill(asked, month_usd),
+        steps=(*steps, *bill_steps(asked, month_usd)),
     )
     own = held.machine is not None
-    return _Option(
+    return Option(
         choice=choice,
         price=f"{'price of a machine of' if own else 'rent of'} {held.accelerator}",
         unit="USD" if own else "USD an hour",
@@ -417,94 +349,10 @@ def _held(scenario: Scenario, asked: Demand, held: Holding, rig: _Rig, least: fl
     )
 
 
-def _bill(asked: Demand, monthly_usd: float) -> dict[str, float]:
-    """A month's bill by the hour, the request and the million tokens."""
-    each = monthly_usd / asked.requests_per_month
-    return {
-        "monthly_usd": monthly_usd,
-        "usd_per_h": monthly_usd / units.HOURS_PER_MONTH,
-        "usd_per_request": each,
-        "usd_per_mtok": each * units.TOKENS_PER_MTOK / sum(asked.mean_tokens),
-    }
-
-
-def _bill_steps(asked: Demand, monthly_usd: float) -> tuple[tuple[str, float, str], ...]:
-    bill = _bill(asked, monthly_usd)
-    return (
-        ("a month", bill["monthly_usd"], "USD"),
-        ("a thousand requests", 1000 * bill["usd_per_request"], "USD"),
-        ("a million tokens, prompt and answer", bill["usd_per_mtok"], "USD"),
-    )
-
-
-# --- APIs -------------------------------------------------------------------------------------
-
-
-def _bought(scenario: Scenario, asked: Demand, one: Api | Router) -> _Option:
-    """An API or a router as a choice."""
-    if isinstance(one, Api):
-        parts = apis.request_usd(scenario, asked, one.name, one.service)
-        each = sum(parts.values())
-        name = one.name if one.service == pricebook.STANDARD else f"{one.name}, {one.service}"
-        steps = [(f"{part}, a thousand", 1000 * usd, "USD") for part, usd in parts.items() if usd]
-    else:
-        name = one.name
-        strong, weak = (
-            sum(apis.request_usd(scenario, asked, part, pricebook.STANDARD).values())
-            for part in (one.strong, one.weak)
-        )
-        each = float(
-            routing.routed_usd(
-                one.strong_fraction, strong_usd=strong, weak_usd=weak, router_usd=one.fee_usd
-            )
-        )
-        steps = [
-            ("a thousand at the strong model", 1000 * strong, "USD"),
-            ("a thousand at the weak model", 1000 * weak, "USD"),
-            ("a thousand at the router", 1000 * one.fee_usd, "USD"),
-        ]
-
-    def usd(volume: float, times: float = 1.0) -> float:
-        month = volume * units.HOURS_PER_MONTH * units.SECONDS_PER_HOUR
-        return each * times * month
-
-    bill = usd(asked.requests_per_s)
-    choice = Choice(
-        way="API",
-        name=name,
-        model="",
-        accelerator="",
-        n_accelerators=np.nan,
-        weight_format="",
-        cache_bits=np.nan,
-        prefix_reuse=asked.reused_fraction > 0,
-        layout="",
-        n_replicas=np.nan,
-        n_held=np.nan,
-        load_fraction=np.nan,
-        ttft_p95_s=np.nan if one.ttft_p95_s is None else one.ttft_p95_s,
-        tpot_p95_s=np.nan if one.tpot_p95_s is None else one.tpot_p95_s,
-        low_usd=bill,
-        high_usd=bill,
-        carbon_kg=np.nan,
-        carbon_usd=0.0,
-        quality=np.nan if one.quality is None else one.quality,
-        **_bill(asked, bill),
-        steps=(*steps, *_bill_steps(asked, bill)),
-    )
-    return _Option(
-        choice=choice,
-        price=f"price of {name}",
-        unit="USD a thousand requests",
-        price_now=1000 * each,
-        usd=usd,
-    )
-
-
 # --- what would change it ---------------------------------------------------------------------
 
 
-def _change(asked: Demand, first: _Option, second: _Option) -> Change:
+def _change(asked: Demand, first: Option, second: Option) -> Change:
     """At which price, and at which volume, the runner-up costs no more than the winner."""
     rate = asked.requests_per_s
     shared = first.price == second.price
@@ -540,7 +388,7 @@ def _change(asked: Demand, first: _Option, second: _Option) -> Change:
     )
 
 
-def _frontier(scenario: Scenario, options: list[_Option]) -> pd.DataFrame:
+def _frontier(scenario: Scenario, options: list[Option]) -> pd.DataFrame:
     """Choices that no other beats; axes that the scenario does not have are absent."""
     fields = [f for f in Choice.__slots__ if f != "steps"]
     absent = set() if scenario.rated else {"quality"}
@@ -554,7 +402,7 @@ def _frontier(scenario: Scenario, options: list[_Option]) -> pd.DataFrame:
 
 
 def _notes(
-    scenario: Scenario, asked: Demand, failed: Counter[str], ranked: list[_Option]
+    scenario: Scenario, asked: Demand, failed: Counter[str], ranked: list[Option]
 ) -> list[str]:
     """What a reader should know of the numbers."""
     told = []

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from costlib import units
-from costlib.plans import Change, Choice, Plan
+from costlib.choices import Change, Choice, Plan
 from costlib.profile import finite
 from costlib.scenario import Scenario
 
