@@ -94,7 +94,7 @@ def plan(scenario: Scenario | str | Path | Mapping[str, Any], *, progress: bool 
     ...     "candidates": {"apis": ["gpt-4o", "gpt-4o-mini"]},
     ... })
     >>> found.winner.name, f"{found.winner.monthly_usd:.2f} USD a month"
-    ('gpt-4o-mini', '9.12 USD a month')
+    ('gpt-4o-mini', '9.05 USD a month')
     """
     if isinstance(scenario, str | Path):
         scenario = scenarios.read(scenario)

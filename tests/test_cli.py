@@ -230,3 +230,59 @@ def test_a_log_that_is_not_there_is_one_line(costlib):
         [],
         ["costlib profile: nowhere.csv: not found"],
     )
+
+
+PLAN = """\
+name: Small chat
+workload: {like: chat, requests_per_day: 20_000}
+candidates: {models: Qwen3-8B, accelerators: H100, n_accelerators: 1, apis: gpt-5-mini}
+prices: {at: 2026-11-20, rents_usd_per_h: {H100: 2}}
+"""
+
+
+@pytest.fixture
+def plan_file(tmp_path):
+    path = tmp_path / "mine.yml"
+    path.write_text(PLAN, "utf-8")
+    return path
+
+
+def test_a_plan_is_told_in_words_and_for_machines_with_the_same_numbers(costlib, plan_file):
+    code, lines, told = costlib("plan", str(plan_file))
+    assert (code, told) == (0, [])
+    assert lines[0] == "Small chat"
+    assert any(line.startswith("runner-up ") for line in lines)
+    code, machine, _ = costlib("plan", str(plan_file), "--json")
+    found = json.loads("\n".join(machine))
+    assert code == 0
+    assert found["cheapest"]["rent"]["monthly_usd"] == 2 * 730
+    assert found["cheapest"]["API"]["ttft_p95_s"] is None
+    row = next(line for line in lines if line.startswith("rent "))
+    assert row.split()[1] == "1,460"
+
+
+def test_a_plan_writes_no_file(costlib, plan_file, monkeypatch):
+    monkeypatch.chdir(plan_file.parent)
+    costlib("plan", str(plan_file))
+    assert [path.name for path in plan_file.parent.iterdir()] == ["mine.yml"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("20_000", "often", "workload.requests_per_day: expected a number above 0"),
+        ("workload:", "workload: {log: none.csv}\nhorizon_months: 3\nz:", "no field 'z'; expected"),
+        ("{like: chat, requests_per_day: 20_000}", "{log: none.csv}", "none.csv: not found"),
+        ("Small chat", "!!python/name:os.system", "line 1: expected no tag"),
+    ],
+)
+def test_a_mistake_in_a_scenario_is_one_line(costlib, plan_file, old, new, told):
+    plan_file.write_text(PLAN.replace(old, new), "utf-8")
+    code, lines, (line,) = costlib("plan", str(plan_file))
+    assert (code, lines) == (2, [])
+    assert line.startswith("costlib plan: ")
+    assert told in line
+
+
+def test_a_scenario_that_is_not_there_is_one_line(costlib):
+    assert costlib("plan", "nowhere.yml") == (2, [], ["costlib plan: nowhere.yml: not found"])

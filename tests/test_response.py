@@ -94,6 +94,21 @@ def test_the_most_that_keeps_a_promise_keeps_it_and_a_little_more_does_not():
     assert most_requests_per_s(on, ttft_s=1e-3, tpot_s=1, **table) == 0
 
 
+def test_a_rate_that_no_promise_bounds_is_bounded_by_the_load_that_is_allowed():
+    on, table = rig("chat")
+    top = under_load(on, 1e-6, **table).saturation_requests_per_s
+    loose = {"ttft_s": 1e3, "tpot_s": np.inf}
+    assert_allclose(most_requests_per_s(on, **loose, load_fraction=0.6, **table), 0.6 * top)
+    tight = {"ttft_s": 0.5, "tpot_s": 0.04}
+    exact, rough = (
+        most_requests_per_s(on, **tight, load_fraction=0.9, precision=p, **table)
+        for p in (1e-3, 1e-2)
+    )
+    assert exact - 0.01 * top <= rough <= exact + 1e-3 * top
+    with pytest.raises(ValueError, match="load_fraction"):
+        most_requests_per_s(on, **tight, load_fraction=1.5, **table)
+
+
 def test_what_does_not_fit_is_counted_or_refused():
     on, _ = rig("chat")
     huge = 2 * on.pool_tokens

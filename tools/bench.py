@@ -22,10 +22,13 @@ from typing import Any
 import numpy as np
 
 from costlib import (
+    catalog,
     deploy,
     queueing,
     replica,
     response,
+    scenario,
+    screening,
     serve,
     serving,
     simulate,
@@ -106,6 +109,32 @@ def formulas() -> None:
         requests, machine = at_70_percent(name)
         best = min(timed(functools.partial(simulate.served, requests, machine)) for _ in range(3))
         line(f"simulate.served, {name} at 70 % load", REQUESTS / best / 1e3, "thousand requests/s")
+
+
+def plans() -> None:
+    """Combinations of a scenario per second, on one core."""
+    asked = scenario.scenario(
+        {
+            "name": "everything",
+            "workload": {"like": "chat", "requests_per_day": 1e6, "reused_fraction": 0.5},
+            "promises": {"ttft_p95_s": 2, "tpot_p95_s": 0.05},
+            "candidates": {
+                "models": list(catalog.models()),
+                "accelerators": ["H100", "H200", "B200", "MI300X", "L40S", "A100"],
+                "n_accelerators": [1, 2, 4, 8, 16, 32],
+                "weight_formats": ["bf16", "fp8", "int4", "mxfp4", "nvfp4"],
+                "cache_bits": [4, 8, 16],
+                "prefix_reuse": [True, False],
+                "layouts": ["tensor", "experts"],
+                "n_clients": list(range(1, 257, 16)),
+            },
+        }
+    )
+    want = screening.demand(asked)
+    print("plans, one core")
+    spent = timed(functools.partial(screening.screened, asked, want))
+    number = asked.candidates.n_combinations
+    line(f"screening.screened, {number:,} combinations", spent, "s")
 
 
 def at_70_percent(name: str) -> tuple[workloads.Requests, replica.Replica]:
@@ -234,6 +263,7 @@ def compressed(asked: list[str], *, site: Path, base: str) -> float:
 def main() -> None:
     """Print every measure."""
     formulas()
+    plans()
     with tempfile.TemporaryDirectory() as folder:
         logs(Path(folder))
         copy = Path(folder) / "book"
