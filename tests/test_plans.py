@@ -292,6 +292,33 @@ def test_a_promise_that_only_the_queue_breaks_drops_a_finalist_and_says_so():
     assert "time per output token" in told
 
 
+def test_a_rig_that_holds_the_mean_request_but_not_the_long_ones_is_dropped():
+    fields = changed(
+        SMALL,
+        workload={"like": "long-context", "requests_per_day": 100},
+        candidates__models=["Llama-3.1-8B"],
+        candidates__accelerators=["L4"],
+        candidates__weight_formats=["bf16"],
+        candidates__n_accelerators=[1],
+        candidates__ways=["rent"],
+        prices={"rents_usd_per_h": {"L4": 1}},
+    )
+    asked = scenario.scenario(fields)
+    assert len(screening.screened(asked, screening.demand(asked)).rows)
+    found = study.plan(fields)
+    assert found.winner is None
+    assert "does not fit" in found.dropped
+    assert study.plan(changed(fields, candidates__n_accelerators=[8])).winner
+
+
+def test_the_cheapest_wins_wherever_it_stands():
+    names = ["gpt-4.1", "gpt-4o-mini", "gpt-4o"]
+    for order in (names, names[::-1]):
+        found = study.plan(changed(SMALL, candidates={"apis": order}, prices={}))
+        assert found.winner.name == "gpt-4o-mini"
+        assert found.runner_up.name == "gpt-4.1"  # of the same way, there being no other
+
+
 def test_an_api_is_dropped_by_what_is_stated_and_never_by_what_is_not():
     named = [
         {"name": "gpt-4o", "ttft_p95_s": 2},
