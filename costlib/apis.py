@@ -110,6 +110,7 @@ def bought(scenario: Scenario, asked: Demand, one: Api | Router) -> Option:
         cache_bits=np.nan,
         prefix_reuse=asked.reused_fraction > 0,
         layout="",
+        most_requests_per_s=np.nan,
         n_replicas=np.nan,
         n_held=np.nan,
         load_fraction=np.nan,

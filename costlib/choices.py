@@ -30,6 +30,7 @@ class Choice:
     cache_bits: float  # NaN: as the engine does by default
     prefix_reuse: bool
     layout: str
+    most_requests_per_s: float  # that a replica takes
     n_replicas: float
     n_held: float  # accelerators, in whole replicas or whole machines
     load_fraction: float  # of what all that is held can take, on average
@@ -90,6 +91,7 @@ class Option:
     unit: str
     price_now: float
     usd: Callable[[float, float], float]  # requests/s, times the price
+    n_extra: float = 0.0  # replicas beyond what the promises need
 
 
 def bill(asked: Demand, monthly_usd: float) -> dict[str, float]:

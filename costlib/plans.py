@@ -117,7 +117,7 @@ def plan(scenario: Scenario | str | Path | Mapping[str, Any], *, progress: bool 
             dropped[reason] += 1
         else:
             options.append(apis.bought(scenario, asked, one))
-    options.sort(key=lambda o: (o.choice.monthly_usd, np.nan_to_num(o.choice.ttft_p95_s, nan=1e9)))
+    options.sort(key=_order)
     cheapest: dict[str, Option] = {}
     for option in options:
         cheapest.setdefault(option.choice.way, option)
@@ -135,6 +135,12 @@ def plan(scenario: Scenario | str | Path | Mapping[str, Any], *, progress: bool 
         frontier=_frontier(scenario, options),
         notes=(*asked.notes, *_notes(scenario, asked, failed, ranked)),
     )
+
+
+def _order(one: Option) -> tuple[float, float, float]:
+    """The cheapest first; of equal ones the leanest, then the one that answers soonest."""
+    unknown = np.isnan(one.choice.ttft_p95_s)
+    return one.choice.monthly_usd, one.n_extra, np.inf if unknown else one.choice.ttft_p95_s
 
 
 def _finalists(rows: pd.DataFrame) -> pd.DataFrame:
@@ -260,7 +266,8 @@ def _held(scenario: Scenario, asked: Demand, held: Holding, rig: _Rig, least: fl
     """A finalist as a choice: its fleet, its times in the busiest hour, its bill."""
     devices = float(rig.row["n_accelerators"])
     serving, peak = max(least - held.n_spares, 1.0), asked.requests_per_s * asked.peak_times
-    rate = rig.most_per_s if least <= _fewest(asked, held, rig) else peak / serving
+    extra = max(least - _fewest(asked, held, rig), 0.0)
+    rate = peak / serving if extra else rig.most_per_s
 
     def fleet_of(volume: float, times: float = 1.0) -> tuple[float, float]:
         n, accelerators = held.n_held(volume, most_per_s=rate * times, n_accelerators=devices)
@@ -326,6 +333,7 @@ def _held(scenario: Scenario, asked: Demand, held: Holding, rig: _Rig, least: fl
         cache_bits=float(rig.row["cache_bits"]),
         prefix_reuse=bool(rig.row["prefix_reuse"]),
         layout="experts" if rig.row["experts"] else "tensor",
+        most_requests_per_s=rate,
         n_replicas=n,
         n_held=accelerators,
         load_fraction=load,
@@ -346,6 +354,7 @@ def _held(scenario: Scenario, asked: Demand, held: Holding, rig: _Rig, least: fl
         unit="USD" if own else "USD an hour",
         price_now=held.price_usd,
         usd=usd,
+        n_extra=extra,
     )
 
 

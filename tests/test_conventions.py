@@ -38,7 +38,7 @@ FLOORS = [
         "validate frontier mixtures study "
         "architectures variants layouts machines reloading claims workloads requestlog profile "
         "routers sites ownership lives laws tenants terms "
-        "_safeyaml scenario screening choices apis plans plantext "
+        "_safeyaml scenario screening choices apis plans plantext sensitivity "
         "replica response replays simulate rulings "
         "_thesis theses theses_physics theses_steps theses_load theses_prices theses_demand "
         "theses_ownership theses_training theses_availability",
