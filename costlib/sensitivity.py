@@ -26,6 +26,7 @@ Formula = Callable[..., Any]
 Ranges = Mapping[str, tuple[float, float]]
 
 QUANTILES: Final = (0.1, 0.5, 0.9)
+RESAMPLES: Final = 199  # of the draws, for the ends of an interval
 
 
 def _law(name: str, ends: tuple[float, float], log: Collection[str]) -> Any:
@@ -160,7 +161,7 @@ def shares(
         return np.array(np.broadcast_to(result, points.shape[1:]))  # scipy writes into it
 
     found = stats.sobol_indices(func=evaluated, n=n_draws, dists=list(laws.values()), rng=seed)
-    ends = found.bootstrap(confidence_level=0.95)
+    ends = found.bootstrap(confidence_level=0.95, n_resamples=RESAMPLES)
     table = pd.DataFrame(
         {
             "parameter": list(laws),
