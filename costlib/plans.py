@@ -206,6 +206,7 @@ def _rig(scenario: Scenario, asked: Demand, row: Mapping[str, Any]) -> _Rig | st
         "input_tokens": asked.input_tokens,
         "output_tokens": asked.output_tokens,
         "cached_tokens": row["prefix_reuse"] * asked.reused_fraction * asked.input_tokens,
+        "exponential": False,
     }
     try:
         machine = replica(

@@ -22,7 +22,6 @@ __all__ = [
     "lost_fraction",
     "priority_wait_s",
     "shared_sojourn_s",
-    "sojourn_quantile_s",
     "wait_deviation_s",
     "wait_s",
 ]
@@ -399,47 +398,6 @@ def late_fraction(
     waits = non_negative("patience_s", patience_s) / service
     late: Floats = (np.minimum(load, 1.0) * np.exp(-idle * np.where(idle > 0, waits, 0.0)))[()]
     return late
-
-
-def sojourn_quantile_s(
-    *, requests_per_s: ArrayLike, service_s: ArrayLike, within_fraction: ArrayLike = 0.95
-) -> Floats:
-    r"""Time within which a share of the requests is done: :math:`\frac{s}{1-\rho}\ln\frac1{1-q}`.
-
-    Parameters
-    ----------
-    requests_per_s
-        Poisson arrivals. [requests/s]
-    service_s
-        Mean service, exponential; for prompts, the time to read one. [s]
-    within_fraction
-        Share :math:`q` of the requests that is done by then. [-]
-
-    Returns
-    -------
-        Wait and service together; infinite at a load of 1 and above, and for all of them. [s]
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of its range.
-
-    Notes
-    -----
-    M/M/1: the time in the system is exponential, too. Source: kleinrock1975queueing.
-
-    Examples
-    --------
-    Alone, at 80 % load, and overloaded:
-
-    >>> sojourn_quantile_s(requests_per_s=[0, 0.8, 1], service_s=1).round(2)
-    array([ 3.  , 14.98,   inf])
-    """
-    share = fraction("within_fraction", within_fraction)
-    left = np.where(share < 1, 1.0 - share, 1.0)
-    times = np.where(share < 1, -np.log(left), np.inf)
-    mean = shared_sojourn_s(job_s=service_s, requests_per_s=requests_per_s, service_s=service_s)
-    return np.where(times > 0, mean, 0.0) * np.where(times > 0, times, 0.0)
 
 
 def lost_fraction(

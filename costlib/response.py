@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 from scipy.special import gammaincinv, ndtri
 
-from costlib import sharing
+from costlib import sharing, sojourn
 from costlib._checks import fraction, non_negative, positive
 from costlib.replica import Replica
 
@@ -55,6 +55,7 @@ def under_load(
     output_tokens: ArrayLike,
     cached_tokens: ArrayLike = 0,
     quantiles: tuple[float, ...] = QUANTILES,
+    exponential: bool = True,
 ) -> Response:
     """Time to first token, time per output token and whole time of Poisson arrivals.
 
@@ -72,6 +73,9 @@ def under_load(
         What of each prompt is found in a cache.
     quantiles
         Shares of requests whose times are wanted.
+    exponential
+        Whether prompts that vary less than exponential times do are taken to vary like these.
+        Else their line shrinks as that of one server does, and each waits for its own length.
 
     Returns
     -------
@@ -155,9 +159,18 @@ def under_load(
         waited = float(number) / rate
         variance = max(float(pairs) / rate**2 - waited**2, 1e-12 * waited**2)
         offset = replica.request_s + rounding
-        form = waited**2 / variance
-
-        first = offset + gammaincinv(form, np.array([*quantiles, *POINTS])) * variance / waited
+        if not exponential and queue["reading_scv"] < 1:
+            first, waited = _steady(
+                np.array([*quantiles, *POINTS]),
+                reading_s=float(here @ reading[: n.size]),
+                scv=float(queue["reading_scv"]),
+                waited=waited,
+                variance=variance,
+            )
+            first = offset + first
+        else:
+            form = waited**2 / variance
+            first = offset + gammaincinv(form, np.array([*quantiles, *POINTS])) * variance / waited
         decoding = float(here @ n)
         tpot = decoding / rate / mean_later
         lives = np.maximum(np.quantile(later, POINTS) * tpot, 1e-9)
@@ -199,6 +212,7 @@ def most_requests_per_s(
     cached_tokens: ArrayLike = 0,
     load_fraction: float = 1 - PRECISION,
     precision: float = PRECISION,
+    exponential: bool = True,
 ) -> float:
     """Largest arrival rate at which so many requests see both promises kept.
 
@@ -210,7 +224,7 @@ def most_requests_per_s(
         Promised time to first token and time per output token.
     quantile
         Share of the requests for which each is promised.
-    input_tokens, output_tokens, cached_tokens
+    input_tokens, output_tokens, cached_tokens, exponential
         As in `under_load`.
     load_fraction
         Share of the saturation that the rate may not exceed, whatever is promised.
@@ -238,6 +252,7 @@ def most_requests_per_s(
             output_tokens=output_tokens,
             cached_tokens=cached_tokens,
             quantiles=(quantile,),
+            exponential=exponential,
         )
 
     def broken(load: float) -> float:
@@ -254,6 +269,23 @@ def most_requests_per_s(
         return most * top
     edge = float(brentq(broken, PRECISION, most, xtol=precision / 2))
     return max(edge - precision / 2, PRECISION) * top  # on the side where they are kept
+
+
+def _steady(
+    shares: Arrays, *, reading_s: float, scv: float, waited: float, variance: float
+) -> tuple[Arrays, float]:
+    """Quantiles and mean of a line whose prompts vary less than the exponential ones given."""
+    times = (1.0 + scv) / 2.0
+    wait = times * max(waited - reading_s, 0.0)
+    deviation = times * float(np.sqrt(max(variance - reading_s**2, 0.0)))
+    done = sojourn.varied_s(
+        within_fraction=shares,
+        service_s=reading_s,
+        service_scv=scv,
+        wait_s=wait,
+        deviation_s=deviation,
+    )
+    return np.asarray(done), reading_s + wait
 
 
 def _paces(

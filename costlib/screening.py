@@ -1,7 +1,7 @@
 """Every combination of a scenario at once: what fits, what keeps the promises, what it costs.
 
 Fast and coarse: lengths count by their means, replicas run at the listed numbers of clients, and
-the 95 % of the time to first token is that of a line of prompts (`queueing.sojourn_quantile_s`).
+the 95 % of the time to first token is that of a line of prompts (`costlib.sojourn`).
 What is left over is computed anew by `costlib.plans` with the queue of `costlib.response`.
 """
 
@@ -31,10 +31,10 @@ from costlib import (
     latency,
     ownership,
     profile,
-    queueing,
     requestlog,
     serve,
     sites,
+    sojourn,
     units,
     workloads,
 )
@@ -149,8 +149,7 @@ def demand(scenario: Scenario) -> Demand:
     else:
         prompts, answers = (np.array([n]) for n in (asked.input_tokens, asked.output_tokens))
         notes.append(
-            "Lengths are means: the line of prompts varies as exponential times would; give a log, "
-            "or `like`, for lengths that differ."
+            "Every request is taken to have the mean lengths; give a log, or `like`, for a spread."
         )
     peak = 1.0 if peak is None else peak
     return Demand(
@@ -457,7 +456,10 @@ def _tried(
     rate = np.atleast_1d(np.where(fits, done.tokens_per_s / asked.mean_tokens[1], 0.0))
     rate = np.minimum(rate, scenario.fleet.load_fraction * _top(grid, rate))
     reading = _reading_s(asked, grid, done)
-    ttft = np.asarray(queueing.sojourn_quantile_s(requests_per_s=rate, service_s=reading))
+    scv = asked.input_tokens.var() / asked.input_tokens.mean() ** 2
+    ttft: Arrays = np.asarray(
+        sojourn.sojourn_quantile_s(requests_per_s=rate, service_s=reading, service_scv=scv)
+    )
     ttft = ttft + calibration.constants().request_s + _alone_s(scenario, asked, names, grid)
     promised = scenario.promises
     slow = fits & (done.tpot_s > (promised.tpot_p95_s or np.inf))

@@ -28,7 +28,7 @@ FLOORS = [
         "shrinking quantizing recurrence recall sessions queueing staffing clipping bulk sharing "
         "routing cascading coupling significance demand usage markets tariffs menus "
         "finance tco fleet depreciation charges holding impairment facility utilisation carbon "
-        "training scaling lifetime adapters "
+        "training scaling lifetime adapters sojourn "
         "availability outages egress",
         "scipy",
     ),
@@ -310,6 +310,7 @@ SAMPLE = {
     "decay": 0.9,
     "demand_tokens_per_s": 2e3,
     "dense_params": 2e8,
+    "deviation_s": 0.3,
     "discount_fraction": 0.1,
     "distance_tokens": 16,
     "dither_fraction": 0.5,

@@ -115,19 +115,6 @@ def test_those_who_leave_are_those_of_a_simulation():
     assert_allclose(found, left / N, rtol=0.03)
 
 
-def test_the_time_within_which_a_share_is_done_is_that_of_a_simulation():
-    draw = np.random.default_rng(8)
-    gaps, services = draw.exponential(1 / 0.7, N), draw.exponential(1.0, N)
-    sojourn = queueing.lindley_s(gaps_s=gaps, services_s=services) + services
-    for share in (0.5, 0.95):
-        found = queueing.sojourn_quantile_s(requests_per_s=0.7, service_s=1, within_fraction=share)
-        assert_allclose(found, np.quantile(sojourn, share), rtol=0.03)
-    none, all_of_them = queueing.sojourn_quantile_s(
-        requests_per_s=0.7, service_s=1, within_fraction=[0, 1]
-    )
-    assert (none, all_of_them) == (0, np.inf)
-
-
 # --- relations and limits --------------------------------------------------------------------
 
 

@@ -109,6 +109,25 @@ def test_a_rate_that_no_promise_bounds_is_bounded_by_the_load_that_is_allowed():
         most_requests_per_s(on, **tight, load_fraction=1.5, **table)
 
 
+@pytest.mark.parametrize("load", [0.05, 0.3, 0.6, 0.8])
+def test_prompts_that_are_all_alike_wait_as_long_as_in_a_simulation(load):
+    n, lengths = 8000, {"input_tokens": 127_000, "output_tokens": 1000}
+    on = replica("Llama-3.1-70B", "H200", n_accelerators=8, **lengths)
+    rate = load * under_load(on, 1e-6, **lengths).saturation_requests_per_s
+    coming = workloads.Requests(
+        arrival_s=workloads.poisson_s(n, requests_per_s=rate, seed=1),
+        **{name: np.full(n, tokens) for name, tokens in lengths.items()},
+        cached_tokens=np.zeros(n, int),
+        session=np.full(n, -1),
+    )
+    seen = served(coming, on).ttft_s
+    done = under_load(on, rate, quantiles=(0.95,), exponential=False, **lengths)
+    assert_allclose(done.ttft_s[0], seen.mean(), rtol=0.02)
+    assert_allclose(done.ttft_quantiles_s[0, 0], np.quantile(seen, 0.95), rtol=0.08)
+    longer = under_load(on, rate, quantiles=(0.95,), **lengths)
+    assert longer.ttft_quantiles_s[0, 0] > 1.5 * done.ttft_quantiles_s[0, 0]
+
+
 def test_what_does_not_fit_is_counted_or_refused():
     on, _ = rig("chat")
     huge = 2 * on.pool_tokens
