@@ -382,7 +382,7 @@ def test_a_dearer_rent_is_never_cheaper():
 def test_a_tighter_promise_is_never_cheaper():
     tighter = [
         rented(workload__requests_per_day=2e7, promises={"ttft_p95_s": limit}).monthly_usd
-        for limit in (1.0, 0.2, 0.1, 0.07)
+        for limit in (1.0, 0.1, 0.06, 0.05)
     ]
     assert tighter == sorted(tighter)
     assert tighter[-1] > tighter[0]
@@ -478,7 +478,7 @@ def test_dealt_out_experts_do_not_speed_up_a_prompt_that_is_alone():
             **lengths,
         )
     )
-    assert study.plan(fields).winner.ttft_p95_s > float(alone.ttft_s)
+    assert_allclose(study.plan(fields).winner.ttft_p95_s, alone.ttft_s, rtol=1e-3)
 
 
 # --- logs, examples, anything -----------------------------------------------------------------
