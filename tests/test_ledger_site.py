@@ -305,3 +305,14 @@ def test_the_page_of_mistakes_shows_every_row_of_the_changelog(browser, site, wi
     assert {link.split("#")[1] for link in links} <= ids
     assert seen.page.locator("table.changes .verdict").count() >= len(told)
     seen.page.context.close()
+
+
+def test_on_a_phone_the_cells_of_a_row_take_its_whole_width(browser, site):
+    seen = opened(browser, site, "phone", "light")
+    for page, rows in ((PAGE, ".arguments tbody tr"), ("book/changes.html", ".changes tbody tr")):
+        seen.page.goto(site + page, wait_until="load")
+        widths = seen.page.locator(f"{rows} > *").evaluate_all(
+            "(cells) => cells.map((cell) => cell.clientWidth / cell.parentElement.clientWidth)"
+        )
+        assert min(widths) > 0.95
+    seen.page.context.close()
