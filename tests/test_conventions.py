@@ -39,10 +39,10 @@ FLOORS = [
         "architectures variants layouts machines reloading claims workloads requestlog profile "
         "routers sites ownership lives laws tenants terms "
         "_safeyaml scenario screening choices apis plans plantext sensitivity "
-        "replica response replays simulate rulings "
+        "replica response replays simulate rulings cluster "
         "_thesis theses theses_physics theses_steps theses_load theses_prices theses_demand "
         "theses_ownership theses_training theses_availability",
-        "pandas pydantic yaml tqdm",
+        "pandas pydantic yaml tqdm xarray",
     ),
     (
         "charts widgets booktools register cli",
