@@ -57,6 +57,7 @@ KEPT: Final = "kept"
 LIMIT_BYTES: Final = 1e9  # of an answer, unless the caller says otherwise
 TASK: Final = 2**19  # scenarios that a worker is given at a time
 PIECE: Final = 2**14  # scenarios in one call: larger arrays cost a worker fresh memory each time
+KEEP_BYTES: Final = 2**26  # that a local worker frees and takes again at every piece
 TIMEOUT_S: Final = 10  # to reach a scheduler
 AHEAD: Final = 2  # tasks under way per thread of the workers: more would only fill memory
 
@@ -543,7 +544,7 @@ def _run(plan: _Plan, work: Callable[[_Plan], Any], client: Client) -> Iterator[
             return future
 
         first = [send(box) for box in itertools.islice(boxes, AHEAD * n_threads)]
-        stack.callback(lambda: client.cancel(list(under_way)))
+        stack.callback(lambda: under_way and client.cancel(list(under_way)))
         done = distributed.as_completed(first, loop=client.loop, with_results=True)
         del first
         for future, result in done:
@@ -574,7 +575,9 @@ def local_client(n_workers: int = 2) -> Iterator[Client]:
 
     """
     distributed = _needed("dask.distributed")
+    trim = "distributed.nanny.pre-spawn-environ.MALLOC_TRIM_THRESHOLD_"
     with (
+        _needed("dask").config.set({trim: KEEP_BYTES}),
         distributed.LocalCluster(
             n_workers=n_workers,
             threads_per_worker=1,

@@ -1,4 +1,4 @@
-"""Measure, and print: formulas, book, tests, and the weight of the chapter pages.
+"""Measure, and print: formulas, a grid, book, tests, and the weight of the chapter pages.
 
 Everything but the formulas runs in a copy of the project, so nothing here is touched.
 """
@@ -9,6 +9,7 @@ import functools
 import gzip
 import http.server
 import json
+import resource
 import shutil
 import subprocess
 import sys
@@ -23,6 +24,7 @@ import numpy as np
 
 from costlib import (
     catalog,
+    cluster,
     deploy,
     queueing,
     replica,
@@ -53,6 +55,18 @@ REQUESTS = 200_000
 CHUNKS, CHUNK = 512, 8192  # a chunk fits the cache of one core; larger calls wait for memory
 MODEL = {"n_params": 70e9, "n_layers": 80, "n_kv_heads": 8, "cached_dim": 256}
 CARD = {"memory_bytes": 80e9, "reserved_bytes": 6e9}
+GRID = {  # a hundred million scenarios; the rent is no axis, so each is a prediction of its own
+    "model": ["Llama-3.1-8B", "Llama-3.1-70B", "DeepSeek-V3", "GLM-5"],
+    "accelerator": ["H100", "H200", "B200"],
+    "weight_format": ["fp8", "bf16"],
+    "n_accelerators": [1, 2, 4, 8, 16],
+    "n_clients": range(1, 258),
+    "input_tokens": np.linspace(100, 64_000, 64),
+    "output_tokens": np.linspace(100, 4_000, 51),
+}
+RENTS = {"H100": 2.5, "H200": 3.5, "B200": 5.0}
+CHOSEN = ["accelerator", "weight_format", "n_accelerators", "n_clients"]
+PROMISES = {"ttft_s": 2.0, "tpot_s": 0.05}
 LEFT_OUT = (".git", ".venv", "build", "__pycache__", ".*_cache", ".hypothesis")
 
 
@@ -150,6 +164,24 @@ def at_70_percent(name: str) -> tuple[workloads.Requests, replica.Replica]:
     top = response.under_load(machine, 1e-6, **lengths).saturation_requests_per_s
     arrivals = workloads.poisson_s(REQUESTS, requests_per_s=0.7 * top, seed=2026)
     return workloads.drawn(name, arrivals, seed=2026), machine
+
+
+def grids() -> None:
+    """Seconds and peak memory of the cheapest of a hundred million scenarios, on two processes."""
+    space = cluster.grid(**GRID, rent_usd_per_h=RENTS)
+    print(f"a grid of {cluster.n_scenarios(space):,} scenarios, two processes")
+    with cluster.local_client(2) as client:
+        search = functools.partial(cluster.cheapest, at_most=PROMISES)
+        search(space.isel(n_clients=slice(0, 1)), CHOSEN, client)  # the workers' first import
+        line("cluster.cheapest", timed(functools.partial(search, space, CHOSEN, client)), "s")
+        line("peak memory of a worker", max(client.run(peak_mb).values()), "MB")
+    line("peak memory of the client", peak_mb(), "MB")
+
+
+def peak_mb() -> float:
+    """Most memory that this process has held."""
+    kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # Linux counts kB
+    return kb * 1024 / 1e6
 
 
 def logs(folder: Path) -> None:
@@ -264,6 +296,7 @@ def main() -> None:
     """Print every measure."""
     formulas()
     plans()
+    grids()
     with tempfile.TemporaryDirectory() as folder:
         logs(Path(folder))
         copy = Path(folder) / "book"
