@@ -337,6 +337,23 @@ def test_an_address_where_nobody_answers_is_named(monkeypatch):
         cluster.evaluate(cluster.grid(**BASE), ["fits"], "tcp://127.0.0.1:9")
 
 
+def test_a_client_opened_for_an_address_is_closed(local):
+    def others():
+        return local.run_on_scheduler(lambda dask_scheduler: set(dask_scheduler.clients))
+
+    before = others()
+    opened = []
+    real = distributed.Client
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            distributed, "Client", lambda *a, **k: opened.append(real(*a, **k)) or opened[0]
+        )
+        cluster.evaluate(cluster.grid(**BASE), ["fits"], local.scheduler.address)
+    assert [client.status for client in opened] == ["closed"]
+    assert others() == before
+    assert local.status == "running"
+
+
 def test_a_scheduler_without_workers_is_not_waited_for():
     with (
         cluster.local_client(0) as client,
