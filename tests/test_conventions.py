@@ -38,15 +38,15 @@ FLOORS = [
         "validate frontier mixtures study "
         "architectures variants layouts machines reloading claims workloads requestlog profile "
         "routers sites ownership lives laws tenants terms "
-        "_safeyaml scenario screening choices apis plans plantext sensitivity "
+        "_safeyaml scenario screening choices apis plans plantext sensitivity contest arguments "
         "replica response replays simulate rulings cluster "
         "_thesis theses theses_physics theses_steps theses_load theses_prices theses_demand "
         "theses_ownership theses_training theses_availability",
         "pandas pydantic yaml tqdm xarray",
     ),
     (
-        "charts widgets booktools register cli",
-        "altair ipywidgets vl_convert docutils IPython tqdm",
+        "charts widgets booktools register report cli",
+        "altair ipywidgets vl_convert docutils IPython tqdm papermill nbconvert nbformat ziamath",
     ),
 ]
 LEVEL = {name: level for level, (names, _) in enumerate(FLOORS) for name in names.split()}

@@ -1,0 +1,259 @@
+"""Charts of `decision`: ways, the cascade of costs, the frontier, and what moves the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+import altair as alt
+import numpy as np
+import pandas as pd
+
+from costlib.charts.ownership import PLAN
+from costlib.charts.theme import cast, hue, reference, titled, usd
+from costlib.contest import WORDS
+
+__all__ = [
+    "argument_bars",
+    "cascade_bars",
+    "frontier_dots",
+    "share_bars",
+    "tornado",
+    "way_bars",
+    "win_bars",
+]
+
+BAR: Final = 22
+ROW: Final = 34
+COLOR: Final = alt.Color("way:N", scale=cast(PLAN), legend=None)
+
+
+def _digits(values: Any) -> list[float]:
+    return [float(f"{value:.4g}") for value in np.asarray(values, dtype=float)]
+
+
+def way_bars(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
+    """USD a month of each way's cheapest; columns way, name, monthly_usd."""
+    shown = pd.DataFrame(
+        {
+            "way": rows["way"],
+            "label": rows["way"] + ": " + rows["name"],
+            "usd": _digits(rows["monthly_usd"]),
+            "text": [usd(value) for value in rows["monthly_usd"]],
+        }
+    )
+    x = alt.X("usd:Q", title="USD a month", scale=alt.Scale(domainMin=0)).axis(
+        format="$,.0f", tickCount=5
+    )
+    y = alt.Y("label:N", title=None, sort=None).axis(None)
+    base = alt.Chart(shown)
+    return titled(
+        alt.layer(
+            base.mark_bar(height=BAR).encode(x, y, COLOR),
+            base.mark_text(align="left", dy=-20, fontWeight=600).encode(
+                y=y, x=alt.value(0), text="label:N", color=COLOR
+            ),
+            base.mark_text(align="left", dx=5).encode(x, y, text="text:N"),
+        ),
+        title=title,
+        subtitle=subtitle,
+        description="Bars of a month's bill: "
+        + "; ".join(f"{row.label} {row.text}" for row in shown.itertuples()),
+        height=62 * len(shown),
+    )
+
+
+def cascade_bars(rows: pd.DataFrame, *, way: str, title: str, subtitle: str) -> Any:
+    """USD of a million tokens after each step from a full machine to the bill."""
+    shown = pd.DataFrame(
+        {
+            "step": rows["step"],
+            "usd": _digits(rows["usd_per_mtok"]),
+            "text": [usd(value) for value in rows["usd_per_mtok"]],
+        }
+    )
+    x = alt.X("usd:Q", title="USD per million tokens", scale=alt.Scale(domainMin=0)).axis(
+        format="$.2f", tickCount=5
+    )
+    y = alt.Y("step:N", title=None, sort=list(shown["step"])).axis(labelLimit=160)
+    base = alt.Chart(shown)
+    return titled(
+        alt.layer(
+            base.mark_bar(height=BAR, color=hue(PLAN[way])).encode(x, y),
+            base.mark_text(align="left", dx=5, fontWeight=600).encode(x, y, text="text:N"),
+        ),
+        title=title,
+        subtitle=subtitle,
+        description="Bars of the cost of a million tokens, each step on top of the last: "
+        + ", ".join(f"{row.step} {row.text}" for row in shown.itertuples()),
+        height=ROW * len(shown),
+    )
+
+
+def frontier_dots(
+    rows: pd.DataFrame, *, promised_s: float | None, title: str, subtitle: str
+) -> Any:
+    """Monthly cost against the time to the first token; what states no time is counted."""
+    stated = rows[np.isfinite(rows["ttft_p95_s"])]
+    shown = pd.DataFrame(
+        {
+            "way": stated["way"],
+            "ms": _digits(1e3 * stated["ttft_p95_s"]),
+            "usd": _digits(stated["monthly_usd"]),
+        }
+    )
+    left_out = len(rows) - len(shown)
+    x = alt.X(
+        "ms:Q",
+        title="Time to first token, 95 % within (ms, logarithmic)",
+        scale=alt.Scale(type="log", nice=True),
+    ).axis(tickCount=5, format=",")
+    y = alt.Y(
+        "usd:Q", title="USD a month (logarithmic)", scale=alt.Scale(type="log", nice=True)
+    ).axis(format="$,.0f", tickCount=5)
+    color = alt.Color(
+        "way:N",
+        scale=cast({way: PLAN[way] for way in PLAN if way in set(shown["way"])}),
+        legend=alt.Legend(title=None, orient="top"),
+    )
+    layers: list[Any] = [alt.Chart(shown).mark_circle(size=90, opacity=1).encode(x, y, color)]
+    if promised_s:
+        layers.insert(0, reference(round(1e3 * promised_s, 1), "promised", axis="x"))
+    return titled(
+        alt.layer(*layers),
+        title=title,
+        subtitle=subtitle,
+        description=f"Dots of {len(shown)} plans that no other beats, from "
+        + " to ".join(usd(float(end)) for end in (shown["usd"].min(), shown["usd"].max()))
+        + " a month.",
+        note=f"{left_out} more state no time and are not drawn." if left_out else "",
+        height=280,
+    )
+
+
+def win_bars(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
+    """Share of the draws in which each way is the cheapest; columns way, wins_fraction."""
+    shown = pd.DataFrame(
+        {
+            "way": rows["way"],
+            "percent": [round(100 * share, 1) for share in rows["wins_fraction"]],
+            "text": [f"{100 * share:.0f} %" for share in rows["wins_fraction"]],
+        }
+    )
+    x = alt.X("percent:Q", title="Draws in which it is the cheapest (%)").scale(domain=[0, 100])
+    y = alt.Y("way:N", title=None, sort=list(shown["way"])).axis(labelFontSize=13)
+    base = alt.Chart(shown)
+    return titled(
+        alt.layer(
+            base.mark_bar(height=BAR).encode(x, y, COLOR),
+            base.mark_text(align="left", dx=5, fontWeight=600).encode(x, y, text="text:N"),
+        ),
+        title=title,
+        subtitle=subtitle,
+        description="Bars of the share of draws in which each way is the cheapest: "
+        + ", ".join(f"{row.way} {row.text}" for row in shown.itertuples()),
+        height=ROW * len(shown) + 20,
+    )
+
+
+def _labels(rows: pd.DataFrame) -> list[str]:
+    names = [WORDS[name].partition(",")[0] for name in rows["parameter"]]
+    return [f"{way}: {name}" for way, name in zip(rows["way"], names, strict=True)]
+
+
+def tornado(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
+    """Range of a token's cost, each number moved alone; as of `contest.one_by_one`."""
+    moved = rows[rows["result_max"] > rows["result_min"] * (1 + 1e-9)]
+    shown = pd.DataFrame(
+        {
+            "way": moved["way"],
+            "label": _labels(moved),
+            "low": _digits(moved["result_min"]),
+            "high": _digits(moved["result_max"]),
+            "now": _digits(moved["result_base"]),
+        }
+    )
+    scale = alt.Scale(type="log", nice=True)
+    x = alt.X("low:Q", title="USD per million tokens (logarithmic)", scale=scale).axis(
+        format="$.2~f", tickCount=6
+    )
+    y = alt.Y("label:N", title=None, sort=list(shown["label"])).axis(labelLimit=190)
+    base = alt.Chart(shown)
+    return titled(
+        alt.layer(
+            base.mark_bar(height=16).encode(x, alt.X2("high"), y, COLOR),
+            base.mark_tick(color=hue("ink"), thickness=2, height=24).encode(
+                alt.X("now:Q", scale=scale), y
+            ),
+        ),
+        title=title,
+        subtitle=subtitle,
+        description="Bars from the least to the largest cost of a million tokens: "
+        + "; ".join(f"{row.label} {usd(row.low)} to {usd(row.high)}" for row in shown.itertuples()),
+        note=f"{len(rows) - len(moved)} numbers move nothing alone and are not drawn."
+        if len(moved) < len(rows)
+        else "",
+        height=28 * len(shown) + 10,
+    )
+
+
+def share_bars(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
+    """Sobol's indices: bars of the total, ticks of the first order; as of `contest.shares`."""
+    kept = rows[rows["total"] >= 0.005]
+    shown = pd.DataFrame(
+        {
+            "way": kept["way"],
+            "label": _labels(kept),
+            "total": [round(100 * value, 1) for value in kept["total"]],
+            "first": [round(100 * max(value, 0.0), 1) for value in kept["first"]],
+            "text": [f"{100 * value:.0f} %" for value in kept["total"]],
+        }
+    )
+    x = alt.X("total:Q", title="Share of the variance of the cost’s logarithm (%)").scale(
+        domain=[0, 110], nice=False
+    )
+    x = x.axis(values=[0, 20, 40, 60, 80, 100])
+    y = alt.Y("label:N", title=None, sort=list(shown["label"])).axis(labelLimit=190)
+    base = alt.Chart(shown)
+    return titled(
+        alt.layer(
+            base.mark_bar(height=16).encode(x, y, COLOR),
+            base.mark_tick(color=hue("ink"), thickness=2, height=24).encode(alt.X("first:Q"), y),
+            base.mark_text(align="left", dx=6).encode(x, y, text="text:N"),
+        ),
+        title=title,
+        subtitle=subtitle,
+        description="Bars of the total index, alone and with others: "
+        + "; ".join(f"{row.label} {row.total:g} percent" for row in shown.itertuples()),
+        note=f"{len(rows) - len(kept)} numbers take less than half a percent and are not drawn."
+        if len(kept) < len(rows)
+        else "",
+        height=28 * len(shown) + 10,
+    )
+
+
+def argument_bars(held: Mapping[str, float], *, title: str, subtitle: str) -> Any:
+    """Share of its space in which each argument holds."""
+    shown = pd.DataFrame(
+        {
+            "argument": list(held),
+            "percent": [round(100 * share, 1) for share in held.values()],
+            "text": [f"{100 * share:.0f} %" for share in held.values()],
+        }
+    )
+    x = alt.X("percent:Q", title="Share of the space in which it holds (%)").scale(domain=[0, 100])
+    y = alt.Y("argument:N", title=None, sort=None).axis(None)
+    base = alt.Chart(shown)
+    return titled(
+        alt.layer(
+            base.mark_bar(height=14, color=hue("teal")).encode(x, y),
+            base.mark_text(align="left", dy=-17).encode(y=y, x=alt.value(0), text="argument:N"),
+            base.mark_text(align="left", dx=5, fontWeight=600).encode(x, y, text="text:N"),
+            reference(50, "as often as not", axis="x"),
+        ),
+        title=title,
+        subtitle=subtitle,
+        description="Bars of the share of the space in which an argument holds: "
+        + "; ".join(f"{row.argument} {row.text}" for row in shown.itertuples()),
+        height=52 * len(shown) + 16,
+    )
