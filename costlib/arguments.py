@@ -147,7 +147,7 @@ def memory_and_arithmetic(*, n_draws: int = 1024, seed: int = 0) -> pd.DataFrame
         ):
             with np.errstate(divide="ignore", invalid="ignore"):
                 found[kind + name] = np.log(before / after) / np.log1p(STEP)
-    return rows.assign(**found)[np.asarray(now.fits)].reset_index(drop=True)
+    return rows.assign(**found).loc[np.asarray(now.fits)].reset_index(drop=True)
 
 
 def batch_and_chip(*, n_draws: int = 1024, seed: int = 0) -> pd.DataFrame:
@@ -188,10 +188,11 @@ def batch_and_chip(*, n_draws: int = 1024, seed: int = 0) -> pd.DataFrame:
     new, both = cost(PAIR[1], clients)
     old_full, _ = cost(PAIR[0], np.inf)
     new_full, _ = cost(PAIR[1], np.inf)
-    return rows.assign(
+    found = rows.assign(
         batch=old / doubled,
         use=USE[1] / USE[0],
         chip=old / new,
         full_chip=old_full / new_full,
         rent_times=rents[PAIR[1]] / rents[PAIR[0]],
-    )[fits & both].reset_index(drop=True)
+    )
+    return found.loc[np.asarray(fits & both)].reset_index(drop=True)

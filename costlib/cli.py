@@ -8,6 +8,7 @@ costlib claims [TOPIC]        what sources say and what we get
 costlib validate FILE.csv     how wrong the serving model is on measurements of yours
 costlib profile LOG           what a log of requests of yours says, and where to begin
 costlib plan FILE.yml         the cheapest way to serve a scenario, and what would change that
+costlib plan FILE.yml --report PAGE.html   the same as a page with charts and sensitivity
 """
 
 from __future__ import annotations
@@ -89,7 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     planned = commands.add_parser("plan", help="the cheapest way to serve a scenario")
     planned.add_argument("scenario", help="YAML: workload, promises, candidates, prices")
-    planned.add_argument("--json", action="store_true", help="for machines; null: unknown")
+    told = planned.add_mutually_exclusive_group()
+    told.add_argument("--json", action="store_true", help="for machines; null: unknown")
+    told.add_argument("--report", metavar="PAGE.html", help="one page; nothing is overwritten")
     chosen = parser.parse_args(arguments)
     try:
         print(_text(chosen), flush=True)
@@ -115,6 +118,10 @@ def _text(chosen: argparse.Namespace) -> str:
     if chosen.command == "profile":
         return _profile(chosen)
     if chosen.command == "plan":
+        if chosen.report is not None:
+            from costlib import report  # charts are an extra
+
+            return f"wrote {report.report(chosen.scenario, chosen.report)}"
         made = plans.plan(chosen.scenario, progress=True)
         return json.dumps(plantext.plain(made), indent=2) if chosen.json else plantext.text(made)
     found = claims.compare(topic=chosen.topic)

@@ -1,4 +1,4 @@
-"""Which way wins if nothing is certain: the ranges of a plan's numbers, and every way's bill in them.
+"""Which way wins if nothing is certain: ranges of a plan's numbers, and every way's bill in them.
 
 `costlib.sensitivity` draws and shares; here stands how far each number may move, and why. Every
 range comes from a table of the book where there is one.

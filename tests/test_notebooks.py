@@ -275,6 +275,7 @@ OTHER = {
         "cloud": "Google",
         "dear": "gpt-4o-mini",
     },
+    "decision": {"scenario_path": "examples/app_10k_users.yml", "n_draws": 1_024},
     "demand": {
         "price_times": 0.3,
         "elasticity": 0.7,
@@ -466,6 +467,11 @@ SENSELESS = {
         ("fallback_fraction", 5, r"fallback_fraction .*\b5"),
         ("cloud", "Hetzner", r"no way out of 'Hetzner'; there are AWS, Azure, Google"),
         ("dear", "claude-sonet-4-6", r"'claude-sonet-4-6'.*\bclaude-sonnet-4-6\b"),
+    ],
+    "decision": [
+        ("scenario_path", "nowhere.yml", r"nowhere\.yml"),
+        ("n_draws", 1_000, r"n_draws must be a power of 2.*\b500\b"),
+        ("n_draws", -4, r"n_draws .*-4"),
     ],
     "demand": [
         ("price_usd", -1, r"price_usd .*-1"),

@@ -189,7 +189,10 @@ def tornado(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
         title=title,
         subtitle=subtitle,
         description="Bars from the least to the largest cost of a million tokens: "
-        + "; ".join(f"{row.label} {usd(row.low)} to {usd(row.high)}" for row in shown.itertuples()),
+        + "; ".join(
+            f"{label} {usd(low)} to {usd(high)}"
+            for label, low, high in zip(shown["label"], shown["low"], shown["high"], strict=True)
+        ),
         note=f"{len(rows) - len(moved)} numbers move nothing alone and are not drawn."
         if len(moved) < len(rows)
         else "",
