@@ -23,6 +23,7 @@ __all__ = [
     "money",
     "one_by_one",
     "ranges",
+    "regimes",
     "shares",
     "token_costs",
     "turns",
@@ -126,7 +127,11 @@ def ranges(found: Plan) -> pd.DataFrame:
             float(grid.value.max()),
             f"industrial customers in {len(grid)} states",
         ),
-        "pue": (float(pues.value.min()), float(pues.value.max()), "as operators report it"),
+        "pue": (
+            float(pues.value.min()),
+            float(pues.value.max()),
+            "as operators report it since 2023",
+        ),
     }
     rows = [
         {"parameter": name, "way": "", "now": bases[name], "low": low, "high": high, "why": why}
@@ -302,6 +307,38 @@ def turns(found: Plan, table: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def regimes(
+    found: Plan, table: pd.DataFrame, *, n_volumes: int = 41, n_prices: int = 27
+) -> pd.DataFrame:
+    """Cheapest way over the volume and the price of the winner, all else as planned.
+
+    Returns
+    -------
+        A row per point of the grid: `requests_per_day`, `price_times` of the winner, USD of a
+        million tokens by way, and the `cheapest`.
+    """
+    first = next(iter(found.cheapest))
+    ends = {
+        str(row["parameter"]): (float(row["low"]), float(row["high"]))
+        for row in table[table["way"].isin(["", first])].to_dict("records")
+    }
+    volumes = np.geomspace(*ends["requests_per_day"], n_volumes)
+    prices = np.linspace(*ends["price_times"], n_prices) if "price_times" in ends else np.ones(1)
+    volume, price = (axis.ravel() for axis in np.meshgrid(volumes, prices, indexing="ij"))
+    billed = pd.DataFrame(
+        {
+            way: formula(
+                **base
+                | {"requests_per_day": volume}
+                | {"price_times": price if way == first else np.ones_like(price)}
+            )
+            for way, (formula, base) in token_costs(found).items()
+        }
+    )
+    grid = pd.DataFrame({"requests_per_day": volume, "price_times": price})
+    return grid.join(billed).assign(cheapest=billed.idxmin(axis=1))
 
 
 def cascade(found: Plan, one: Choice) -> pd.DataFrame:

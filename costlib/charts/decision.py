@@ -17,6 +17,7 @@ __all__ = [
     "argument_bars",
     "cascade_bars",
     "frontier_dots",
+    "regime_map",
     "share_bars",
     "tornado",
     "way_bars",
@@ -232,6 +233,58 @@ def share_bars(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
         if len(kept) < len(rows)
         else "",
         height=28 * len(shown) + 10,
+    )
+
+
+def regime_map(grid: pd.DataFrame, *, way: str, here: float, title: str, subtitle: str) -> Any:
+    """Cheapest way over volume and the price of one way; as of `contest.regimes`."""
+    day, price = (np.unique(grid[name]) for name in ("requests_per_day", "price_times"))
+    edge = np.sqrt(day[1] / day[0])
+    half = (price[1] - price[0]) / 2 if price.size > 1 else 0.5
+    ends = [np.clip(grid["requests_per_day"] * t, day[0], day[-1]) for t in (1 / edge, edge)]
+    shown = pd.DataFrame(
+        {
+            "left": _digits(ends[0]),
+            "right": _digits(ends[1]),
+            "low": _digits(np.clip(grid["price_times"] - half, price[0] - half, price[-1])),
+            "high": _digits(np.clip(grid["price_times"] + half, price[0], price[-1] + half)),
+            "way": grid["cheapest"],
+        }
+    )
+    ways = [name for name in PLAN if name in set(shown["way"])]
+    x = alt.X(
+        "left:Q",
+        title="Requests a day (logarithmic)",
+        scale=alt.Scale(type="log", nice=False, domain=_digits([day[0], day[-1]])),
+    ).axis(format="~s", tickCount=5)
+    y = alt.Y(
+        "low:Q",
+        title=f"Price of the {way}, times today’s",
+        scale=alt.Scale(
+            nice=False, zero=False, domain=_digits([price[0] - half, price[-1] + half])
+        ),
+    ).axis(format=".1f", tickCount=6)
+    color = alt.Color(
+        "way:N",
+        scale=cast({name: PLAN[name] for name in ways}),
+        legend=alt.Legend(title=None, orient="top"),
+    )
+    point = pd.DataFrame({"left": [float(f"{here:.4g}")], "low": [1.0], "words": ["today"]})
+    base = alt.Chart(point)
+    parts = ", ".join(
+        f"{name} on {100 * float((shown['way'] == name).mean()):.0f} percent" for name in ways
+    )
+    return titled(
+        alt.layer(
+            alt.Chart(shown).mark_rect(opacity=0.55).encode(x, y, color, x2="right", y2="high"),
+            base.mark_point(shape="circle", size=110, color=hue("ink"), filled=True).encode(x, y),
+            base.mark_text(align="left", dx=9, dy=-4, fontWeight=600).encode(x, y, text="words:N"),
+        ),
+        title=title,
+        subtitle=subtitle,
+        description=f"Map of the cheapest way over requests a day and the price of the {way}: {parts} "
+        "of the map.",
+        height=260,
     )
 
 
