@@ -282,7 +282,7 @@ def regime_map(grid: pd.DataFrame, *, way: str, here: float, title: str, subtitl
         ),
         title=title,
         subtitle=subtitle,
-        description=f"Map of the cheapest way over requests a day and the price of the {way}: {parts} "
+        description=f"Map of the cheapest way over volume and the price of the {way}: {parts} "
         "of the map.",
         height=260,
     )
