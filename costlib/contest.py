@@ -6,11 +6,13 @@ range comes from a table of the book where there is one.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from scipy import stats
 
 from costlib import ownership, pricebook, pricing, sensitivity, serving, sites, study, units
 from costlib.calibration import constants
@@ -256,17 +258,19 @@ def shares(found: Plan, table: pd.DataFrame, *, n_draws: int = 2048, seed: int =
     def logarithm(formula: Formula) -> Formula:
         return lambda **given: np.log(formula(**given))
 
-    parts = [
-        sensitivity.shares(
-            logarithm(formula),
-            base,
-            moved,
-            log=[name for name in LOG if name in moved],
-            n_draws=n_draws,
-            seed=seed,
-        ).assign(way=way)
-        for way, formula, base, moved in _ranged(found, table)
-    ]
+    with warnings.catch_warnings():  # a number that moves nothing has no interval
+        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
+        parts = [
+            sensitivity.shares(
+                logarithm(formula),
+                base,
+                moved,
+                log=[name for name in LOG if name in moved],
+                n_draws=n_draws,
+                seed=seed,
+            ).assign(way=way)
+            for way, formula, base, moved in _ranged(found, table)
+        ]
     return pd.concat(parts, ignore_index=True)
 
 

@@ -121,6 +121,8 @@ def _page(notebook: Any, title: str) -> str:
             continue
         if cell.cell_type == "markdown":
             cell.source = _prose(cell.source)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if "data" in output]
         for place, output in enumerate(cell.get("outputs", [])):
             if spec := output.get("data", {}).get(booktools.MIME):
                 drawn = booktools.figure(spec, live=False)
