@@ -258,7 +258,8 @@ def shares(found: Plan, table: pd.DataFrame, *, n_draws: int = 2048, seed: int =
     def logarithm(formula: Formula) -> Formula:
         return lambda **given: np.log(formula(**given))
 
-    with warnings.catch_warnings():  # a number that moves nothing has no interval
+    # A number that moves nothing has no interval.
+    with warnings.catch_warnings(), np.errstate(invalid="ignore", divide="ignore"):
         warnings.simplefilter("ignore", stats.DegenerateDataWarning)
         parts = [
             sensitivity.shares(

@@ -28,7 +28,8 @@ opacity:.7}.admonition{border-left:4px solid #77828f;padding:.25em 1em;margin:1e
 .admonition-title,.table-title,.chart-title{font-weight:650;margin:1rem 0 .2rem}
 figure{margin:1.5rem 0}.chart-sub,.chart-note,.because{color:#56616f;font-size:.88rem;margin:0}
 .because{display:block}.sr-only{position:absolute;clip-path:inset(50%);height:1px;width:1px;
-overflow:hidden}svg.wide{max-width:100%;height:auto}svg.phone{display:none}
+overflow:hidden}svg.wide{max-width:100%;height:auto}
+.view svg{overflow:visible}svg.phone{display:none}
 .equation{overflow-x:auto}
 @media(max-width:600px){svg.wide{display:none}svg.phone{display:block;max-width:100%;height:auto}}
 """

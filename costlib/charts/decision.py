@@ -33,6 +33,11 @@ def _digits(values: Any) -> list[float]:
     return [float(f"{value:.4g}") for value in np.asarray(values, dtype=float)]
 
 
+def _wider(values: pd.Series) -> alt.Scale:
+    """From 0 to so far above the largest that its number stands inside."""
+    return alt.Scale(domain=[0, *_digits([1.14 * values.max()])], nice=False)
+
+
 def way_bars(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
     """USD a month of each way's cheapest; columns way, name, monthly_usd."""
     shown = pd.DataFrame(
@@ -43,7 +48,7 @@ def way_bars(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
             "text": [usd(value) for value in rows["monthly_usd"]],
         }
     )
-    x = alt.X("usd:Q", title="USD a month", scale=alt.Scale(domainMin=0)).axis(
+    x = alt.X("usd:Q", title="USD a month", scale=_wider(shown["usd"])).axis(
         format="$,.0f", tickCount=5
     )
     y = alt.Y("label:N", title=None, sort=None).axis(None)
@@ -73,7 +78,7 @@ def cascade_bars(rows: pd.DataFrame, *, way: str, title: str, subtitle: str) -> 
             "text": [usd(value) for value in rows["usd_per_mtok"]],
         }
     )
-    x = alt.X("usd:Q", title="USD per million tokens", scale=alt.Scale(domainMin=0)).axis(
+    x = alt.X("usd:Q", title="USD per million tokens", scale=_wider(shown["usd"])).axis(
         format="$.2f", tickCount=5
     )
     y = alt.Y("step:N", title=None, sort=list(shown["step"])).axis(labelLimit=160)
@@ -111,11 +116,11 @@ def frontier_dots(
     ).axis(tickCount=5, format=",")
     y = alt.Y(
         "usd:Q", title="USD a month (logarithmic)", scale=alt.Scale(type="log", nice=True)
-    ).axis(format="$,.0f", tickCount=5)
+    ).axis(format="$,.0f", values=[10.0**power for power in range(9)])
     color = alt.Color(
         "way:N",
         scale=cast({way: PLAN[way] for way in PLAN if way in set(shown["way"])}),
-        legend=alt.Legend(title=None, orient="top"),
+        legend=alt.Legend(title=None, orient="top", offset=26),
     )
     layers: list[Any] = [alt.Chart(shown).mark_circle(size=90, opacity=1).encode(x, y, color)]
     if promised_s:
@@ -142,6 +147,7 @@ def win_bars(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
         }
     )
     x = alt.X("percent:Q", title="Draws in which it is the cheapest (%)").scale(domain=[0, 100])
+    x = x.axis(values=[0, 20, 40, 60, 80, 100])
     y = alt.Y("way:N", title=None, sort=list(shown["way"])).axis(labelFontSize=13)
     base = alt.Chart(shown)
     return titled(
@@ -267,7 +273,7 @@ def regime_map(grid: pd.DataFrame, *, way: str, here: float, title: str, subtitl
     color = alt.Color(
         "way:N",
         scale=cast({name: PLAN[name] for name in ways}),
-        legend=alt.Legend(title=None, orient="top"),
+        legend=alt.Legend(title=None, orient="top", offset=26),
     )
     point = pd.DataFrame({"left": [float(f"{here:.4g}")], "low": [1.0], "words": ["today"]})
     base = alt.Chart(point)
@@ -297,7 +303,10 @@ def argument_bars(held: Mapping[str, float], *, title: str, subtitle: str) -> An
             "text": [f"{100 * share:.0f} %" for share in held.values()],
         }
     )
-    x = alt.X("percent:Q", title="Share of the space in which it holds (%)").scale(domain=[0, 100])
+    x = alt.X("percent:Q", title="Share of the space in which it holds (%)").scale(
+        domain=[0, 110], nice=False
+    )
+    x = x.axis(values=[0, 20, 40, 60, 80, 100])
     y = alt.Y("argument:N", title=None, sort=None).axis(None)
     base = alt.Chart(shown)
     return titled(
@@ -305,7 +314,6 @@ def argument_bars(held: Mapping[str, float], *, title: str, subtitle: str) -> An
             base.mark_bar(height=14, color=hue("teal")).encode(x, y),
             base.mark_text(align="left", dy=-17).encode(y=y, x=alt.value(0), text="argument:N"),
             base.mark_text(align="left", dx=5, fontWeight=600).encode(x, y, text="text:N"),
-            reference(50, "as often as not", axis="x"),
         ),
         title=title,
         subtitle=subtitle,
