@@ -48,8 +48,9 @@ def test_sites_lie_in_their_ranges_and_the_default_space_turns_somewhere():
 
 def test_the_speed_of_light_knows_only_memory_or_arithmetic():
     step = arguments.memory_and_arithmetic(n_draws=128)
-    light = step[["light_bandwidth", "light_arithmetic"]]
-    assert_allclose(light.sum(axis=1), 1, atol=1e-3)
+    light = step[["light_bandwidth", "light_arithmetic"]].sum(axis=1)
+    assert (light <= 1 + 1e-9).all()
+    assert (abs(light - 1) < 1e-9).mean() > 0.95  # the others stand at the ridge
     assert (step[["bandwidth", "arithmetic"]] >= 0).all().all()
     assert (step.bandwidth + step.arithmetic < 1).all()  # launches and links take the rest
     few, many = step[step.n_clients < 8], step[step.n_clients > 128]

@@ -1,4 +1,4 @@
-"""A report: one page that asks for nothing, overwrites nothing, and says what is wrong in a line."""
+"""A report: one page that asks for nothing, overwrites nothing, and names what is wrong."""
 
 import re
 import tempfile
