@@ -6,6 +6,7 @@ import html
 import os
 import re
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any, Final
 
@@ -112,7 +113,6 @@ def _page(notebook: Any, title: str) -> str:
     """A notebook as one page: no code, charts drawn, nothing fetched."""
     from nbconvert.exporters import HTMLExporter
     from nbformat.v4 import new_output
-    from traitlets.config import Config
 
     kept = []
     for cell in notebook.cells:
@@ -134,11 +134,9 @@ def _page(notebook: Any, title: str) -> str:
                 output.data["text/markdown"] = _offline(output.data["text/markdown"])
         kept.append(cell)
     notebook.cells = kept
-    settings = Config()
-    settings.HTMLExporter.exclude_input = True
-    settings.HTMLExporter.exclude_input_prompt = True
-    settings.HTMLExporter.exclude_output_prompt = True
-    exporter = HTMLExporter(config=settings, template_name="basic", exclude_anchor_links=True)  # type: ignore[no-untyped-call]
+    exporter = HTMLExporter(template_name="basic")  # type: ignore[no-untyped-call]
+    exporter.exclude_input = exporter.exclude_anchor_links = True
+    exporter.exclude_input_prompt = exporter.exclude_output_prompt = True
     body, _ = exporter.from_notebook_node(notebook)
     style = re.sub(r"(?s)html\[data-theme=dark\].*", "", theme.css().partition("\n@media")[0])
     return (
@@ -164,7 +162,9 @@ def _prose(text: str) -> str:
 
 
 def _equation(latex: str, *, inline: bool = False) -> str:
-    import ziamath
+    with warnings.catch_warnings():  # it reads its fonts as Python did before 3.11
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import ziamath
 
     drawn = ziamath.Latex(latex.strip(), size=18, inline=inline).svg()
     drawn = re.sub(r"<\?xml.*?\?>|\n", "", drawn)
