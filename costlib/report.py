@@ -38,11 +38,9 @@ overflow:hidden}svg.wide{max-width:100%;height:auto}
 
 def _chapter() -> Path:
     """The notebook in a checkout, or as it travels with an installation."""
-    data = catalog.data_path("models.csv").parent
-    places = (data.parent / "notebooks", data.parent.parent / "notebooks")
-    for place in places:
-        if (path := place / f"{CHAPTER}.ipynb").is_file():
-            return path
+    path = catalog.data_path("models.csv").parent.parent / "notebooks" / f"{CHAPTER}.ipynb"
+    if path.is_file():
+        return path
     raise ValueError(f"the chapter {CHAPTER}.ipynb is not installed; run this in a checkout")
 
 
