@@ -132,6 +132,8 @@ def test_an_apis_price_takes_all_of_its_variance(found, table):
 def test_a_turn_is_where_both_cost_the_same(found, table):
     turns = contest.turns(found, table)
     winner = found.winner.way
+    assert winner not in set(turns.to)
+    assert (turns["at"].dropna() != turns.loc[turns["at"].notna(), "now"]).all()
     other = {"API": "rent", "rent": "API"}[winner]
     one = row(turns, "price_times", winner)
     wanted = found.cheapest[other].usd_per_mtok / found.cheapest[winner].usd_per_mtok
