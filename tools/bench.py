@@ -9,7 +9,6 @@ import functools
 import gzip
 import http.server
 import json
-import resource
 import shutil
 import subprocess
 import sys
@@ -22,9 +21,9 @@ from typing import Any
 
 import numpy as np
 
+import space
 from costlib import (
     catalog,
-    cluster,
     deploy,
     queueing,
     replica,
@@ -55,18 +54,6 @@ REQUESTS = 200_000
 CHUNKS, CHUNK = 512, 8192  # a chunk fits the cache of one core; larger calls wait for memory
 MODEL = {"n_params": 70e9, "n_layers": 80, "n_kv_heads": 8, "cached_dim": 256}
 CARD = {"memory_bytes": 80e9, "reserved_bytes": 6e9}
-GRID = {  # a hundred million scenarios; the rent is no axis, so each is a prediction of its own
-    "model": ["Llama-3.1-8B", "Llama-3.1-70B", "DeepSeek-V3", "GLM-5"],
-    "accelerator": ["H100", "H200", "B200"],
-    "weight_format": ["fp8", "bf16"],
-    "n_accelerators": [1, 2, 4, 8, 16],
-    "n_clients": range(1, 258),
-    "input_tokens": np.linspace(100, 64_000, 64),
-    "output_tokens": np.linspace(100, 4_000, 51),
-}
-RENTS = {"H100": 2.5, "H200": 3.5, "B200": 5.0}
-CHOSEN = ["accelerator", "weight_format", "n_accelerators", "n_clients"]
-PROMISES = {"ttft_s": 2.0, "tpot_s": 0.05}
 LEFT_OUT = (".git", ".venv", "build", "__pycache__", ".*_cache", ".hypothesis")
 
 
@@ -168,20 +155,11 @@ def at_70_percent(name: str) -> tuple[workloads.Requests, replica.Replica]:
 
 def grids() -> None:
     """Seconds and peak memory of the cheapest of a hundred million scenarios, on two processes."""
-    space = cluster.grid(**GRID, rent_usd_per_h=RENTS)
-    print(f"a grid of {cluster.n_scenarios(space):,} scenarios, two processes")
-    with cluster.local_client(2) as client:
-        search = functools.partial(cluster.cheapest, at_most=PROMISES)
-        search(space.isel(n_clients=slice(0, 1)), CHOSEN, client)  # the workers' first import
-        line("cluster.cheapest", timed(functools.partial(search, space, CHOSEN, client)), "s")
-        line("peak memory of a worker", max(client.run(peak_mb).values()), "MB")
-    line("peak memory of the client", peak_mb(), "MB")
-
-
-def peak_mb() -> float:
-    """Most memory that this process has held."""
-    kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # Linux counts kB
-    return kb * 1024 / 1e6
+    best, run = space.searched()
+    print(f"a grid of {int(best['count'].sum()):,} scenarios, two processes")
+    line("cluster.cheapest", run["run_s"], "s")
+    line("peak memory of a worker", run["worker_mb"], "MB")
+    line("peak memory of the client", run["client_mb"], "MB")
 
 
 def logs(folder: Path) -> None:
