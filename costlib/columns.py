@@ -433,7 +433,8 @@ SCHEMA: Final[dict[str, dict[str, Callable[[str], Any]]]] = {
     },
     "space.csv": {
         "model": _text,
-        "n_scenarios": _positive,
+        **dict.fromkeys(("n_scenarios", "ttft_s", "tpot_s"), _positive),
+        "rents": _text,
         **dict.fromkeys(("fits_fraction", "kept_fraction"), _part),
         "n_cells": _positive,
         "served_fraction": _share,

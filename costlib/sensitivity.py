@@ -26,7 +26,6 @@ Formula = Callable[..., Any]
 Ranges = Mapping[str, tuple[float, float]]
 
 QUANTILES: Final = (0.1, 0.5, 0.9)
-RESAMPLES: Final = 199  # of the draws, for the ends of an interval
 
 
 def _law(name: str, ends: tuple[float, float], log: Collection[str]) -> Any:
@@ -131,7 +130,7 @@ def shares(
     Returns
     -------
         Per parameter `first`, what it takes alone, and `total`, with all that it does together
-        with others, each with the ends of a 95 % interval; the largest total first.
+        with others; the largest total first.
 
     Raises
     ------
@@ -161,16 +160,11 @@ def shares(
         return np.array(np.broadcast_to(result, points.shape[1:]))  # scipy writes into it
 
     found = stats.sobol_indices(func=evaluated, n=n_draws, dists=list(laws.values()), rng=seed)
-    ends = found.bootstrap(confidence_level=0.95, n_resamples=RESAMPLES)
     table = pd.DataFrame(
         {
             "parameter": list(laws),
             "first": found.first_order,
-            "first_low": ends.first_order.confidence_interval.low,
-            "first_high": ends.first_order.confidence_interval.high,
             "total": found.total_order,
-            "total_low": ends.total_order.confidence_interval.low,
-            "total_high": ends.total_order.confidence_interval.high,
         }
     )
     return table.sort_values("total", ascending=False, kind="stable", ignore_index=True)

@@ -76,6 +76,8 @@ def rows(best: Any, run: dict[str, float], as_of: str) -> list[dict[str, Any]]:
             {
                 "model": model,
                 "n_scenarios": int(counts.sum()),
+                **PROMISES,
+                "rents": ", ".join(f"{name} {usd:.2f}" for name, usd in RENTS.items()),
                 "fits_fraction": 1 - float(outcomes["does not fit"]),
                 "kept_fraction": float(outcomes["kept"]),
                 "n_cells": price.size,
