@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from costlib import availability, egress, outages, units
-from costlib.charts.theme import band, cast, end_labels, hue, reference, titled, usd
+from costlib.charts.theme import band, cast, end_labels, hue, reference, rounded, titled, usd
 
 __all__ = [
     "bill_lines",
@@ -31,10 +31,6 @@ CLOUDS: Final[Mapping[str, str]] = {
 }
 HOURS: Final = (1e-3, 1e3)  # down in a year, on the axis
 LOST: Final = (0.1, 1e4)  # of full worth
-
-
-def _rounded(values: Any) -> list[float]:
-    return [float(f"{value:.4g}") for value in np.asarray(values, dtype=float)]
 
 
 def _hours(value: float) -> str:
@@ -77,7 +73,7 @@ def spare_lines(
             common_fraction=share,
         )
         hours = availability.down_h(up, period_h=units.HOURS_PER_YEAR)
-        parts.append(pd.DataFrame({"spares": spares, "hours": _rounded(hours), "name": name}))
+        parts.append(pd.DataFrame({"spares": spares, "hours": rounded(hours), "name": name}))
     rows = pd.concat(parts, ignore_index=True)
     rows = rows[(rows["hours"] >= HOURS[0]) & (rows["hours"] <= HOURS[1])]
     color = _color(list(common))
@@ -133,8 +129,8 @@ def fleet_lines(
     parts = [
         pd.DataFrame(
             {
-                "fleet": _rounded(fleets),
-                "times": _rounded(
+                "fleet": rounded(fleets),
+                "times": rounded(
                     outages.nine_cost_times(
                         1,
                         n_more_replicas=grown,
@@ -211,7 +207,7 @@ def room_lines(
             pd.DataFrame(
                 {
                     "held": held,
-                    "load": _rounded(
+                    "load": rounded(
                         100
                         * availability.safe_load_fraction(
                             load_fraction, n_replicas=held, n_lost=failed
@@ -282,7 +278,7 @@ def usable_lines(
         pd.DataFrame(
             {
                 "share": np.round(100 * shares, 4),
-                "hours": _rounded(
+                "hours": rounded(
                     availability.down_h(
                         outages.usable_fraction(
                             availability_fraction,
@@ -352,8 +348,8 @@ def wire_lines(
     parts = [
         pd.DataFrame(
             {
-                "bytes": _rounded(across),
-                "share": _rounded(
+                "bytes": rounded(across),
+                "share": rounded(
                     100
                     * egress.wire_fraction(across, usd_per_gb=usd_per_gb, output_usd_per_mtok=price)
                 ),
@@ -414,8 +410,8 @@ def bill_lines(
     parts = [
         pd.DataFrame(
             {
-                "tb": _rounded(volumes),
-                "usd": _rounded(egress.banded_usd(volumes * units.TB, **table)),
+                "tb": rounded(volumes),
+                "usd": rounded(egress.banded_usd(volumes * units.TB, **table)),
                 "name": name,
             }
         )

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from costlib import availability, outages
-from costlib.charts.controls import Control, initial, params
+from costlib.charts.controls import Control, initial, params, slider
 from costlib.charts.theme import cast, hue, titled, usd
 from costlib.charts.vega import expression
 from costlib.units import HOURS_PER_YEAR
@@ -32,17 +32,8 @@ def pool_controls(
     loss_usd_per_h: float,
 ) -> tuple[Control, ...]:
     """What the reader can move, starting at the chapter's numbers."""
-
-    def control(
-        parameter: str, label: str, unit: str, value: float, ends: tuple[float, float], **more: Any
-    ) -> Control:
-        low, high = min(ends[0], value), max(ends[1], value)
-        return Control(
-            parameter=parameter, label=label, unit=unit, value=value, low=low, high=high, **more
-        )
-
     return (
-        control(
+        slider(
             "availability_fraction",
             "One replica is up",
             "%",
@@ -51,7 +42,7 @@ def pool_controls(
             step=0.01,
             scale=0.01,
         ),
-        control(
+        slider(
             "common_fraction",
             "Time down that all share",
             "%",
@@ -60,8 +51,8 @@ def pool_controls(
             step=0.1,
             scale=0.01,
         ),
-        control("n_needed", "Replicas that carry the load", "", n_needed, (1, 40), step=1),
-        control(
+        slider("n_needed", "Replicas that carry the load", "", n_needed, (1, 40), step=1),
+        slider(
             "replica_usd_per_h",
             "A replica",
             "USD an hour",
@@ -69,7 +60,7 @@ def pool_controls(
             (0.5, 100),
             step=0.1,
         ),
-        control(
+        slider(
             "loss_usd_per_h",
             "An hour down loses",
             "USD",

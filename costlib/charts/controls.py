@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import altair as alt
 
-__all__ = ["Control", "initial", "params"]
+__all__ = ["Control", "initial", "params", "slider"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +51,16 @@ class Control:
     def expression(self) -> str:
         """The parameter in base units, as Vega sees it."""
         return self.parameter if self.scale == 1 else f"{self.parameter} * {self.scale!r}"
+
+
+def slider(
+    parameter: str, label: str, unit: str, value: float, ends: tuple[float, float], **more: Any
+) -> Control:
+    """A slider between two ends, which give way to a value of the reader's own beyond them."""
+    low, high = min(ends[0], value), max(ends[1], value)
+    return Control(
+        parameter=parameter, label=label, unit=unit, value=value, low=low, high=high, **more
+    )
 
 
 def params(controls: Sequence[Control]) -> list[alt.Parameter]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from costlib import demand, tariffs, usage
-from costlib.charts.theme import end_labels, hue, reference, titled, usd
+from costlib.charts.theme import end_labels, hue, line_colours, reference, rounded, titled, usd
 
 __all__ = [
     "margin_lines",
@@ -24,15 +24,6 @@ __all__ = [
 LINES: Final = ("ink", "blue", "teal", "violet", "brown")
 GAIN, LOSS = "blue", "magenta"  # users who pay more, and less, than they cost
 BINS_PER_DECADE: Final = 8
-
-
-def _scale(names: Sequence[str]) -> alt.Color:
-    tokens = [hue(token) for token in LINES[: len(names)]]
-    return alt.Color("name:N", scale=alt.Scale(domain=list(names), range=tokens), legend=None)
-
-
-def _rounded(values: Any) -> list[float]:
-    return [float(f"{value:.4g}") for value in np.asarray(values, dtype=float)]
 
 
 def _clear(chart: Any, x: Any, y: Any, text: str, color: Any, *, dx: int, dy: int) -> Any:
@@ -56,7 +47,7 @@ def spend_lines(elasticities: Mapping[str, float], *, price_times: float, subtit
             pd.DataFrame(
                 {
                     "cut": cuts,
-                    "spend": _rounded(demand.spend_times(1 - cuts / 100, elasticity=value)),
+                    "spend": rounded(demand.spend_times(1 - cuts / 100, elasticity=value)),
                     "name": name,
                 }
             )
@@ -65,7 +56,7 @@ def spend_lines(elasticities: Mapping[str, float], *, price_times: float, subtit
         ignore_index=True,
     )
     rows["text"] = [f"× {value:.2g}" for value in rows["spend"]]
-    color = _scale(list(elasticities))
+    color = line_colours(list(elasticities), LINES)
     lines = (
         alt.Chart(rows[["cut", "spend", "name"]])
         .mark_line(clip=True)
@@ -110,7 +101,7 @@ def shift_lines(
             pd.DataFrame(
                 {
                     "elasticity": np.round(across, 2),
-                    "shift": _rounded(
+                    "shift": rounded(
                         demand.shift_times(
                             price_times=price_times, spend_times=spend, elasticity=across
                         )
@@ -124,7 +115,7 @@ def shift_lines(
     )
     rows["text"] = [f"× {value:.2g}" for value in rows["shift"]]
     names = list(dict.fromkeys(rows["name"]))
-    color = _scale(names)
+    color = line_colours(names, LINES)
     seen = rows[(rows["shift"] >= low) & (rows["shift"] <= high)]
     lines = (
         alt.Chart(seen[["elasticity", "shift", "name"]])
@@ -194,9 +185,9 @@ def user_bars(*, price_usd: float, mean_usd: float, sigma: float, subtitle: str)
     width = np.diff(logs) / step  # the two bars at the price are narrower: show their density
     rows = pd.DataFrame(
         {
-            "low": _rounded(ends[:-1]),
-            "high": _rounded(ends[1:]),
-            "middle": _rounded(np.sqrt(ends[:-1] * ends[1:])),
+            "low": rounded(ends[:-1]),
+            "high": rounded(ends[1:]),
+            "middle": rounded(np.sqrt(ends[:-1] * ends[1:])),
             "users": np.round(-100 * np.diff(above) / width, 3),
             "cost": np.round(-100 * np.diff(held) / width, 3),
             "kind": np.where(ends[:-1] >= price_usd * (1 - 1e-6), "loss", "gain"),
@@ -265,7 +256,7 @@ def top_lines(sigmas: Sequence[float], points: pd.DataFrame, *, subtitle: str) -
         [
             pd.DataFrame(
                 {
-                    "top": _rounded(100 * tops),
+                    "top": rounded(100 * tops),
                     "share": np.round(100 * np.asarray(usage.top_share(tops, sigma=sigma)), 2),
                     "name": f"sigma {sigma:g}",
                 }
@@ -275,7 +266,7 @@ def top_lines(sigmas: Sequence[float], points: pd.DataFrame, *, subtitle: str) -
         ignore_index=True,
     )
     names = list(dict.fromkeys(rows["name"]))
-    color = _scale(names)
+    color = line_colours(names, LINES)
     x = alt.X(
         "top:Q",
         title="Heaviest users (% of all, logarithmic)",
@@ -291,7 +282,7 @@ def top_lines(sigmas: Sequence[float], points: pd.DataFrame, *, subtitle: str) -
     )
     shown = pd.DataFrame(
         {
-            "top": _rounded(100 * points["top_fraction"]),
+            "top": rounded(100 * points["top_fraction"]),
             "share": np.round(100 * points["value"], 1),
             "text": points["words"],
         }
@@ -354,7 +345,7 @@ def margin_lines(
     )
     rows["text"] = [f"{value:.0f} %" for value in rows["margin"]]
     names = list(plans)
-    color = _scale(names)
+    color = line_colours(names, LINES)
     flat = 100 * float(tariffs.plan_margin_fraction(**base))
     low = float(min(rows["margin"].min(), flat)) - 5
     lines = (
@@ -414,7 +405,7 @@ def scenario_lines(
             pd.DataFrame(
                 {
                     "year": first_year + at,
-                    "bill": _rounded((price_times * volume) ** (at / years)),
+                    "bill": rounded((price_times * volume) ** (at / years)),
                     "name": name,
                 }
             )
@@ -424,7 +415,7 @@ def scenario_lines(
     )
     rows["text"] = [f"× {value:.2g}" for value in rows["bill"]]
     names = list(volumes)
-    color = _scale(names)
+    color = line_colours(names, LINES)
     low, high = 0.08, 5.0
     lines = (
         alt.Chart(rows[["year", "bill", "name"]])

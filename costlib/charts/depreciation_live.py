@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from costlib import depreciation, holding
-from costlib.charts.controls import Control, initial, params
+from costlib.charts.controls import Control, initial, params, slider
 from costlib.charts.depreciation import BOOK
 from costlib.charts.theme import hue, titled, usd
 from costlib.charts.vega import expression
@@ -27,27 +27,19 @@ USE: Final = "violet"
 def asset_controls(asset: Asset, *, month: int) -> tuple[Control, ...]:
     """What the reader can move, starting at the chapter's numbers."""
 
-    def control(
-        parameter: str, label: str, unit: str, value: float, ends: tuple[float, float], **more: Any
-    ) -> Control:
-        low, high = min(ends[0], value), max(ends[1], value)
-        return Control(
-            parameter=parameter, label=label, unit=unit, value=value, low=low, high=high, **more
-        )
-
     def shared(parameter: str, label: str, unit: str, value: float, ends: Any) -> Control:
-        return control(parameter, label, unit, round(100 * value, 1), ends, step=0.5, scale=0.01)
+        return slider(parameter, label, unit, round(100 * value, 1), ends, step=0.5, scale=0.01)
 
     return (
         shared("decline_fraction", "Rents fall by", "% a year", 1 - asset.yearly_times, (-20, 60)),
-        control(
+        slider(
             "life_years", "Life in the books", "years", asset.life_years, (2, LAST_YEARS), step=0.5
         ),
         shared(
             "salvage_fraction", "Salvage value", "% of the cost", asset.salvage_fraction, (0, 50)
         ),
         shared("busy_fraction", "Utilisation", "%", asset.busy_fraction, (5, 100)),
-        control(
+        slider(
             "rent_usd_per_h",
             "Rent when new",
             "USD an hour",
@@ -55,7 +47,7 @@ def asset_controls(asset: Asset, *, month: int) -> tuple[Control, ...]:
             (0.5, 8),
             step=0.05,
         ),
-        control(
+        slider(
             "opex_usd_per_h",
             "Operation",
             "USD an hour",
@@ -64,8 +56,8 @@ def asset_controls(asset: Asset, *, month: int) -> tuple[Control, ...]:
             step=0.05,
         ),
         shared("interest_fraction", "Discount rate", "% a year", asset.interest_fraction, (0, 25)),
-        control("cost_usd", "Cost", "USD", asset.cost_usd, (5_000, 80_000), step=500),
-        control("month", "Look at month", "", month, (0, N_MONTHS - 1), step=1),
+        slider("cost_usd", "Cost", "USD", asset.cost_usd, (5_000, 80_000), step=500),
+        slider("month", "Look at month", "", month, (0, N_MONTHS - 1), step=1),
     )
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from costlib import carbon, facility, utilisation
-from costlib.charts.theme import end_labels, hue, reference, titled, usd
+from costlib.charts.theme import end_labels, hue, line_colours, reference, rounded, titled, usd
 
 __all__ = [
     "batch_lines",
@@ -25,15 +25,6 @@ LINES: Final = ("teal", "ink", "magenta")  # lean, yours, wasteful
 BUSY, LEAN = "magenta", "teal"  # the busy site with a high PUE, the idle one with a low PUE
 
 
-def _rounded(values: Any) -> list[float]:
-    return [float(f"{value:.4g}") for value in np.asarray(values, dtype=float)]
-
-
-def _scale(names: Sequence[str], tokens: Sequence[str]) -> alt.Color:
-    shades = [hue(token) for token in tokens[: len(names)]]
-    return alt.Color("name:N", scale=alt.Scale(domain=list(names), range=shades), legend=None)
-
-
 def busy_lines(
     pues: Mapping[str, float], *, busy_fraction: float, subtitle: str, **site: float
 ) -> Any:
@@ -44,7 +35,7 @@ def busy_lines(
             pd.DataFrame(
                 {
                     "busy": np.round(100 * across, 1),
-                    "cost": _rounded(
+                    "cost": rounded(
                         utilisation.site_usd_per_mtok(pue=pue, busy_fraction=across, **site)
                     ),
                     "name": name,
@@ -56,7 +47,7 @@ def busy_lines(
     )
     rows["text"] = [usd(value) for value in rows["cost"]]
     low, high = 0.8 * rows["cost"].min(), 1.05 * rows["cost"].max()
-    color = _scale(list(pues), LINES)
+    color = line_colours(list(pues), LINES)
     lines = (
         alt.Chart(rows[["busy", "cost", "name"]])
         .mark_line()
@@ -104,7 +95,7 @@ def idle_lines(sites: Mapping[str, tuple[float, float]], *, subtitle: str) -> An
             pd.DataFrame(
                 {
                     "idle": np.round(100 * across, 1),
-                    "times": _rounded(
+                    "times": rounded(
                         utilisation.work_energy_times(
                             busy_fraction=busy, idle_fraction=across, pue=pue
                         )
@@ -118,7 +109,7 @@ def idle_lines(sites: Mapping[str, tuple[float, float]], *, subtitle: str) -> An
     )
     rows["text"] = [f"× {value:.2f}" for value in rows["times"]]
     high = 1.1 * rows["times"].max()
-    color = _scale(list(sites), (BUSY, LEAN))
+    color = line_colours(list(sites), (BUSY, LEAN))
     lines = (
         alt.Chart(rows[["idle", "times", "name"]])
         .mark_line()
@@ -181,7 +172,7 @@ def share_lines(
             pd.DataFrame(
                 {
                     "price": np.round(100 * across, 2),
-                    "share": _rounded(
+                    "share": rounded(
                         100
                         * facility.energy_usd(
                             power_w=power,
@@ -200,7 +191,7 @@ def share_lines(
     )
     rows["text"] = [f"{value:.0f} %" for value in rows["share"]]
     high = 1.05 * max(110.0, rows["share"].max())
-    color = _scale(list(machines), ("blue", "ink", "violet"))
+    color = line_colours(list(machines), ("blue", "ink", "violet"))
     lines = (
         alt.Chart(rows[["price", "share", "name"]])
         .mark_line()
@@ -262,7 +253,7 @@ def batch_lines(rows: pd.DataFrame, *, subtitle: str) -> Any:
     names = list(dict.fromkeys(shown["name"]))
     shown = shown.assign(text=[f"{value:.2g} J" for value in shown["joules"]])
     low, high = 0.1, 15.0
-    color = _scale(names, ("ink", "blue", "brown"))
+    color = line_colours(names, ("ink", "blue", "brown"))
     base = alt.Chart(shown[["name", "batch", "joules"]]).encode(
         alt.X(
             "batch:Q",
@@ -298,7 +289,7 @@ def batch_lines(rows: pd.DataFrame, *, subtitle: str) -> Any:
 def grid_bars(places: pd.DataFrame, *, token_j: float, pue: float, subtitle: str) -> Any:
     """Emissions of a million tokens by place: words and value (g/kWh)."""
     rows = places.assign(
-        grams=_rounded(
+        grams=rounded(
             1e3
             * carbon.token_kg_per_mtok(
                 token_j=token_j, pue=pue, grid_g_per_kwh=places["value"].to_numpy()
@@ -341,8 +332,8 @@ def hour_bars(
     rows = pd.DataFrame(
         {
             "hour": np.arange(run.size),
-            "grams": _rounded(grams),
-            "load": _rounded(100 * run / run.mean()),
+            "grams": rounded(grams),
+            "load": rounded(100 * run / run.mean()),
         }
     )
     x = alt.X("hour:O", title="Hour of the day (UTC)").axis(

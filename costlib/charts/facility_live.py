@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from costlib import utilisation
-from costlib.charts.controls import Control, initial, params
+from costlib.charts.controls import Control, initial, params, slider
 from costlib.charts.theme import hue, titled, usd
 from costlib.charts.vega import expression
 from costlib.units import HOURS_PER_YEAR
@@ -35,18 +35,9 @@ def site_controls(
     tokens_per_s: float,
 ) -> tuple[Control, ...]:
     """What the reader can move, starting at the chapter's numbers."""
-
-    def control(
-        parameter: str, label: str, unit: str, value: float, ends: tuple[float, float], **more: Any
-    ) -> Control:
-        low, high = min(ends[0], value), max(ends[1], value)
-        return Control(
-            parameter=parameter, label=label, unit=unit, value=value, low=low, high=high, **more
-        )
-
     return (
-        control("pue", "PUE", "", pue, (LOW, TOP), step=0.01),
-        control(
+        slider("pue", "PUE", "", pue, (LOW, TOP), step=0.01),
+        slider(
             "busy_fraction",
             "Utilisation",
             "%",
@@ -55,7 +46,7 @@ def site_controls(
             step=1,
             scale=0.01,
         ),
-        control(
+        slider(
             "idle_fraction",
             "Power drawn when idle",
             "% of full power",
@@ -64,7 +55,7 @@ def site_controls(
             step=5,
             scale=0.01,
         ),
-        control(
+        slider(
             "electricity_usd_per_kwh",
             "Electricity",
             "US cents per kWh",
@@ -73,7 +64,7 @@ def site_controls(
             step=0.5,
             scale=0.01,
         ),
-        control(
+        slider(
             "accelerator_usd",
             "Price of a GPU",
             "USD",
@@ -81,9 +72,9 @@ def site_controls(
             (5_000, 80_000),
             step=500,
         ),
-        control("years", "Written off over", "years", years, (2, 8), step=0.5),
-        control("power_w", "Full power of a GPU with its host", "W", power_w, (300, 2_500), step=5),
-        control(
+        slider("years", "Written off over", "years", years, (2, 8), step=0.5),
+        slider("power_w", "Full power of a GPU with its host", "W", power_w, (300, 2_500), step=5),
+        slider(
             "tokens_per_s",
             "Tokens per second when full",
             "per GPU",

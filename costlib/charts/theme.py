@@ -13,6 +13,7 @@ from itertools import pairwise
 from typing import Any, Final
 
 import altair as alt
+import numpy as np
 import pandas as pd
 
 __all__ = [
@@ -28,7 +29,9 @@ __all__ = [
     "css",
     "end_labels",
     "hue",
+    "line_colours",
     "reference",
+    "rounded",
     "spread",
     "titled",
     "usd",
@@ -268,6 +271,17 @@ def end_labels(
         color=color,
     )
     return labels
+
+
+def line_colours(names: Sequence[str], tokens: Sequence[str], field: str = "name") -> alt.Color:
+    """Colours of lines by their names, in order and without a legend: the lines are labelled."""
+    shades = [hue(token) for token in tokens[: len(names)]]
+    return alt.Color(f"{field}:N", scale=alt.Scale(domain=list(names), range=shades), legend=None)
+
+
+def rounded(values: Any) -> list[float]:
+    """Four significant digits: more would not be seen, and would weigh."""
+    return [float(f"{value:.4g}") for value in np.asarray(values, dtype=float)]
 
 
 def reference(value: float, words: str, *, axis: str = "y") -> Any:

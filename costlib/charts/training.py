@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from costlib import laws
-from costlib.charts.theme import end_labels, hue, reference, titled, usd
+from costlib.charts.theme import end_labels, hue, line_colours, reference, rounded, titled, usd
 from costlib.tenants import WAYS
 
 __all__ = [
@@ -33,15 +33,6 @@ ABOVE: Final = ("Chinchilla", "Llama 3.1 70B", "Llama 3.1 405B")  # left of it a
 UNNAMED: Final = ("Llama 2 13B",)  # the table has it
 DEMANDS: Final = ("ink", "blue", "teal", "violet")
 TENANTS: Final = dict(zip(WAYS, ("magenta", "ochre", "blue", "ink"), strict=True))
-
-
-def _rounded(values: Any) -> list[float]:
-    return [float(f"{value:.4g}") for value in np.asarray(values, dtype=float)]
-
-
-def _scale(names: Sequence[str], tokens: Sequence[str], field: str = "name") -> alt.Color:
-    shades = [hue(token) for token in tokens[: len(names)]]
-    return alt.Color(f"{field}:N", scale=alt.Scale(domain=list(names), range=shades), legend=None)
 
 
 def _powers(title: str, field: str, low: float, high: float, axis: str = "x", **more: Any) -> Any:
@@ -69,15 +60,17 @@ def law_lines(runs: pd.DataFrame, *, budget_flop: float, subtitle: str) -> Any:
     rows = pd.concat(
         pd.DataFrame(
             {
-                "flop": _rounded(budgets),
-                "ratio": _rounded(laws.allocation(name, budgets)["tokens_per_param"]),
+                "flop": rounded(budgets),
+                "ratio": rounded(laws.allocation(name, budgets)["tokens_per_param"]),
                 "name": words,
             }
         )
         for name, (words, _) in LAWS.items()
     ).reset_index(drop=True)
     rows["text"] = [f"{float(f'{value:.2g}'):g}" for value in rows["ratio"]]
-    color = _scale([words for words, _ in LAWS.values()], [token for _, token in LAWS.values()])
+    color = line_colours(
+        [words for words, _ in LAWS.values()], [token for _, token in LAWS.values()]
+    )
     x = _powers(
         "Training budget (FLOP, logarithmic)",
         "flop",
@@ -103,8 +96,8 @@ def law_lines(runs: pd.DataFrame, *, budget_flop: float, subtitle: str) -> Any:
     )
     dots = pd.DataFrame(
         {
-            "flop": _rounded(runs["flop"]),
-            "ratio": _rounded(runs["tokens_per_param"]),
+            "flop": rounded(runs["flop"]),
+            "ratio": rounded(runs["tokens_per_param"]),
             "run": runs["name"],
         }
     )
@@ -161,8 +154,8 @@ def life_lines(of: laws.Target, served: Sequence[float], *, served_times: float)
         parts.append(
             pd.DataFrame(
                 {
-                    "size": _rounded(rows["n_params"] / 1e9),
-                    "flop": _rounded(rows["life_flop"] / 1e23),
+                    "size": rounded(rows["n_params"] / 1e9),
+                    "flop": rounded(rows["life_flop"] / 1e23),
                     "name": name,
                 }
             )
@@ -180,7 +173,7 @@ def life_lines(of: laws.Target, served: Sequence[float], *, served_times: float)
     rows = pd.concat(parts, ignore_index=True)
     rows = rows[rows["flop"] <= high]
     rows["text"] = [f"{value:.1f}e23 FLOP" for value in rows["flop"]]
-    color = _scale(names, DEMANDS)
+    color = line_colours(names, DEMANDS)
     x = _powers(
         "Parameters (1e9, logarithmic)",
         "size",
@@ -257,8 +250,8 @@ def ratio_lines(of: laws.Target, served_times: Mapping[str, float], *, served: f
         [
             pd.DataFrame(
                 {
-                    "served": _rounded(across / 1e12),
-                    "ratio": _rounded(
+                    "served": rounded(across / 1e12),
+                    "ratio": rounded(
                         laws.lives(across, of=of, served_times=times)["tokens_per_param"]
                     ),
                     "name": name,
@@ -271,7 +264,7 @@ def ratio_lines(of: laws.Target, served_times: Mapping[str, float], *, served: f
     rows["text"] = [f"{value:,.0f} : 1" for value in rows["ratio"]]
     plain = of.cheapest_tokens / of.cheapest_params
     low, high = 0.5 * plain, 2 * float(rows["ratio"].max())
-    color = _scale(list(served_times), ("ink", "violet"))
+    color = line_colours(list(served_times), ("ink", "violet"))
     y = _powers(
         "Training tokens per parameter (logarithmic)",
         "ratio",
@@ -327,7 +320,7 @@ def saving_lines(of: laws.Target, *, served: float, served_times: float) -> Any:
         [
             pd.DataFrame(
                 {
-                    "served": _rounded(across / 1e12),
+                    "served": rounded(across / 1e12),
                     "saved": np.round(100 * found[column], 2),
                     "name": name,
                 }
@@ -340,7 +333,7 @@ def saving_lines(of: laws.Target, *, served: float, served_times: float) -> Any:
         ignore_index=True,
     )
     rows["text"] = [f"{value:.0f} %" for value in rows["saved"]]
-    color = _scale(list(dict.fromkeys(rows["name"])), ("magenta", "ink"))
+    color = line_colours(list(dict.fromkeys(rows["name"])), ("magenta", "ink"))
     high = 100.0
     y = (
         alt.Y("saved:Q", title="Saved by the cheapest life (% of training and serving)")
@@ -413,16 +406,16 @@ def tenant_lines(rows: pd.DataFrame, *, n_tenants: float, subtitle: str) -> Any:
     """USD a month of one tenant in each way against the number of tenants."""
     long = pd.concat(
         [
-            pd.DataFrame(
-                {"tenants": _rounded(rows["n_tenants"]), "usd": _rounded(rows[way])}
-            ).assign(name=way)
+            pd.DataFrame({"tenants": rounded(rows["n_tenants"]), "usd": rounded(rows[way])}).assign(
+                name=way
+            )
             for way in WAYS
         ],
         ignore_index=True,
     )
     long["text"] = [usd(value) for value in long["usd"]]
     low, high = 0.6 * long["usd"].min(), 1.6 * long["usd"].max()
-    color = _scale(WAYS, list(TENANTS.values()))
+    color = line_colours(WAYS, list(TENANTS.values()))
     x = _powers(
         "Tenants on one base (logarithmic)",
         "tenants",

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from costlib import laws, lifetime, scaling
-from costlib.charts.controls import Control, initial, params
+from costlib.charts.controls import Control, initial, params, slider
 from costlib.charts.theme import hue, titled
 from costlib.charts.vega import expression
 
@@ -31,23 +31,14 @@ def life_controls(
     price_times: float,
 ) -> tuple[Control, ...]:
     """What the reader can move, starting at the chapter's numbers."""
-
-    def control(
-        parameter: str, label: str, unit: str, value: float, ends: tuple[float, float], **more: Any
-    ) -> Control:
-        low, high = min(ends[0], value), max(ends[1], value)
-        return Control(
-            parameter=parameter, label=label, unit=unit, value=value, low=low, high=high, **more
-        )
-
     power = float(np.round(np.log10(served_tokens), 2))
     return (
-        control("served", "Tokens served, 10 to the", "", power, (FIRST, LAST), step=0.01),
-        control("size_b", "Loss of", "billion parameters", n_params / 1e9, (1, 500), step=1),
-        control(
+        slider("served", "Tokens served, 10 to the", "", power, (FIRST, LAST), step=0.01),
+        slider("size_b", "Loss of", "billion parameters", n_params / 1e9, (1, 500), step=1),
+        slider(
             "text_t", "Trained on", "trillion tokens", training_tokens / 1e12, (0.1, 20), step=0.1
         ),
-        control(
+        slider(
             "training_mfu_fraction",
             "Training reaches",
             "% of the peak",
@@ -56,7 +47,7 @@ def life_controls(
             step=1,
             scale=0.01,
         ),
-        control(
+        slider(
             "serving_mfu_fraction",
             "Serving reaches",
             "% of the peak",
@@ -65,7 +56,7 @@ def life_controls(
             step=0.5,
             scale=0.01,
         ),
-        control(
+        slider(
             "price_times",
             "Hour of serving",
             "× training’s",
