@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike
 
 from costlib import claims, study
 
-__all__ = ["VERDICTS", "Thesis", "flip", "money", "printed", "verdict"]
+__all__ = ["VERDICTS", "Thesis", "flip", "printed", "verdict"]
 
 VERDICTS: Final = ("holds", "holds only if", "fails")
 
@@ -68,12 +68,3 @@ def printed(claim: str) -> float:
     """
     rows = claims.ledger()
     return float(rows.loc[rows["id"] == claim, "printed"].iloc[0].lstrip("<>"))
-
-
-def money(usd: float) -> str:
-    """Dollars as the chapters write them: three digits below 10, cents to 1,000, then none.
-
-    >>> money(0.0983), money(2.5), money(19.8413), money(675e3)
-    ('$0.0983', '$2.50', '$19.84', '$675,000')
-    """
-    return f"${usd:#.3g}" if usd < 10 else f"${usd:,.2f}" if usd < 1000 else f"${usd:,.0f}"

@@ -119,11 +119,15 @@ def loss(
     ... ).round(3)
     array([1.974, 2.   ])
     """
-    small = positive("params_scale", params_scale) * np.power(
-        positive("n_params", n_params), -positive("params_exponent", params_exponent)
+    small = _share(
+        positive("n_params", n_params),
+        positive("params_scale", params_scale),
+        positive("params_exponent", params_exponent),
     )
-    short = positive("tokens_scale", tokens_scale) * np.power(
-        positive("training_tokens", training_tokens), -positive("tokens_exponent", tokens_exponent)
+    short = _share(
+        positive("training_tokens", training_tokens),
+        positive("tokens_scale", tokens_scale),
+        positive("tokens_exponent", tokens_exponent),
     )
     expected: Floats = non_negative("floor_loss", floor_loss) + small + short
     return expected
@@ -417,10 +421,17 @@ def needed_tokens(
     ... ).round(-11)
     array([1.4e+12, 3.7e+12,     inf])
     """
-    small = positive("params_scale", params_scale) * np.power(
-        positive("n_params", n_params), -positive("params_exponent", params_exponent)
+    small = _share(
+        positive("n_params", n_params),
+        positive("params_scale", params_scale),
+        positive("params_exponent", params_exponent),
     )
     left = positive("gap_loss", gap_loss) - small
     scale = positive("tokens_scale", tokens_scale) / np.where(left > 0, left, 1.0)
     text = np.power(scale, 1 / positive("tokens_exponent", tokens_exponent))
     return np.where(left > 0, text, np.inf)[()]
+
+
+def _share(amount: Floats, scale: Floats, exponent: Floats) -> Floats:
+    """What too little of one thing adds to the loss: a scale times a falling power."""
+    return scale * np.power(amount, -exponent)

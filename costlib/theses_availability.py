@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from costlib import availability, egress, outages, pricebook, terms, units
-from costlib._thesis import Thesis, money, verdict
+from costlib._thesis import Thesis, verdict
+from costlib._words import usd as money
 
 __all__ = ["egress_share", "nines_cost", "promised_uptime"]
 

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from costlib import demand, readings, tariffs, usage
-from costlib._thesis import Thesis, flip, money, verdict
+from costlib._thesis import Thesis, flip, verdict
+from costlib._words import usd as money
 
 __all__ = ["flat_plans", "jevons", "rising_bills"]
 

@@ -21,7 +21,8 @@ from costlib import (
     units,
     utilisation,
 )
-from costlib._thesis import Thesis, flip, money, printed, verdict
+from costlib._thesis import Thesis, flip, printed, verdict
+from costlib._words import usd as money
 
 __all__ = [
     "book_life",

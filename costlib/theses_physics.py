@@ -22,7 +22,8 @@ from costlib import (
     work,
     workloads,
 )
-from costlib._thesis import Thesis, flip, money, printed, verdict
+from costlib._thesis import Thesis, flip, printed, verdict
+from costlib._words import usd as money
 
 __all__ = [
     "architecture_choice",

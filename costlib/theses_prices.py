@@ -20,7 +20,8 @@ from costlib import (
     sessions,
     units,
 )
-from costlib._thesis import Thesis, flip, money, printed, verdict
+from costlib._thesis import Thesis, flip, printed, verdict
+from costlib._words import usd as money
 
 __all__ = [
     "caching_agents",

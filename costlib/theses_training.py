@@ -7,7 +7,8 @@ from typing import Any, Final
 from numpy.typing import ArrayLike
 
 from costlib import laws, scaling, tenants, training
-from costlib._thesis import Thesis, flip, money, verdict
+from costlib._thesis import Thesis, flip, verdict
+from costlib._words import usd as money
 
 __all__ = ["adapter_tenants", "printed_laws", "serving_and_training"]
 

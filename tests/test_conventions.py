@@ -21,7 +21,7 @@ ROOT = PACKAGE.parent
 
 # Modules of each floor, and the libraries that a floor adds to those below it.
 FLOORS = [
-    ("costlib units _checks _halving", "numpy"),
+    ("costlib units _checks _halving _words", "numpy"),
     (
         "paging compaction _erlang "
         "kv work roofline experts links drafts latency batching energy serving pricing reuse tiers "

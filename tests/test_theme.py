@@ -166,3 +166,8 @@ def test_a_price_that_rounds_up_keeps_the_digits_of_where_it_lands(value, words)
 def test_nan_is_no_price():
     with pytest.raises(ValueError, match=r"(?i)nan"):
         theme.usd(math.nan)
+
+
+def test_dollars_are_written_with_three_digits_or_cents():
+    shown = [theme.usd(value) for value in (0.0983, 2.5, 19.8413, 1234.5)]
+    assert shown == ["$0.0983", "$2.50", "$19.84", "$1,234"]

@@ -518,11 +518,6 @@ def test_compression_multiplies():
     assert value(39) == 4 * (16 / 8) * 2
 
 
-def test_dollars_are_written_as_the_chapters_write_them():
-    shown = [_thesis.money(usd) for usd in (0.0983, 2.5, 19.8413, 1234.5)]
-    assert shown == ["$0.0983", "$2.50", "$19.84", "$1,234"]
-
-
 def test_a_number_and_its_percent_sign_stay_together():
     one = theses_availability.promised_uptime()
     assert "5\u00a0%" in one.because

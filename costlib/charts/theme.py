@@ -16,6 +16,8 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from costlib._words import usd
+
 __all__ = [
     "ARCHITECTURE",
     "ARGUMENT",
@@ -306,24 +308,6 @@ def band(rows: pd.DataFrame, *, x: str, low: str, high: str, token: str) -> alt.
         .encode(alt.X(x, type="quantitative"), alt.Y(low, type="quantitative"), alt.Y2(high))
     )
     return tint
-
-
-def usd(value: float) -> str:
-    """Price in words: three significant digits below 10, cents to 1,000, then whole dollars.
-
-    >>> usd(0.33626), usd(19.8413), usd(1234.5), usd(float("inf"))
-    ('$0.336', '$19.84', '$1,234', 'no one fits')
-    """
-    if math.isnan(value):
-        raise ValueError("a price is NaN; say in words what that means")
-    if math.isinf(value):
-        return "no one fits"
-    if value <= 0:
-        return "$0"
-    shown = float(f"{value:.3g}")  # 0.9996 is 1.00, not 1.000
-    if shown < 10:
-        return f"${shown:.{max(2, 2 - math.floor(math.log10(shown)))}f}"
-    return f"${value:,.0f}" if round(value, 2) >= 1000 else f"${value:,.2f}"
 
 
 def css() -> str:
