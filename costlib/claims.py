@@ -1,4 +1,4 @@
-"""The ledger: what sources claim, recomputed from its inputs, with a verdict.
+"""The ledger: what sources claim, recomputed from its inputs, with a computed verdict.
 
 A row of `data/claims.csv` names a public function of costlib and its inputs as JSON. An input is
 a number, a list of numbers, `{"module.function": {inputs}}` for the output of another function,
@@ -7,7 +7,8 @@ a number, a list of numbers, `{"module.function": {inputs}}` for the output of a
 `{"law.Refit.floor_loss": null}` for one of a scaling law,
 `{"bands.band_usd_per_gb": {"provider": "AWS"}}` for the bands of a way out, or
 `{"price.output_usd_per_mtok": {"model": "gpt-4o", "at": "2024-06"}}` for one of the price book.
-The value that the source prints is never among them.
+The value that the source prints is never among them. No verdict stands in a row: it follows
+from the value and from `basis`, which says whose inputs they are.
 """
 
 from __future__ import annotations
@@ -96,6 +97,7 @@ __all__ = [
     "reduction",
     "rounds_to",
     "total",
+    "verdict",
     "whole",
 ]
 
@@ -107,7 +109,7 @@ COLUMNS: Final = (
     "unit",
     "function",
     "inputs",
-    "verdict",
+    "basis",
     "because",
     "anchor",
     "source",
@@ -116,6 +118,8 @@ COLUMNS: Final = (
 SIDES: Final = {">": "above", "<": "below"}  # of a claim that gives a direction
 WORDY: Final = 1e15  # from here on a number keeps its power of ten
 VERDICTS: Final = ("reproduces", "reproduces if", "contradicted", "fails", "not checkable")
+# whose inputs a row has: the source's own and published facts, or some that it leaves out
+BASES: Final = ("stated", "assumed")
 
 # unit in which a source prints: base units that it stands for
 UNITS: Final[Mapping[str, float]] = {
@@ -297,6 +301,34 @@ def _valued(value: Any) -> Any:
     return value
 
 
+def verdict(value: float, *, printed: str, basis: str) -> str:
+    """Verdict of a row: whether its value meets what the source prints, and on whose inputs.
+
+    Parameters
+    ----------
+    value
+        Recomputed, in the source's unit; NaN where nothing can be.
+    printed
+        As the source prints it.
+    basis
+        "stated" where all inputs are the source's own or published facts, "assumed" where some
+        are what it leaves out.
+
+    >>> verdict(19.84, printed="19.84", basis="stated"), verdict(59, printed="59", basis="assumed")
+    ('reproduces', 'reproduces if')
+    >>> verdict(19.9, printed="19.84", basis="stated"), verdict(58, printed="59", basis="assumed")
+    ('contradicted', 'fails')
+    >>> verdict(math.nan, printed="", basis="")
+    'not checkable'
+    """
+    if math.isnan(value):
+        return "not checkable"
+    met = rounds_to(value, printed)
+    if basis == "stated":
+        return "reproduces" if met else "contradicted"
+    return "reproduces if" if met else "fails"
+
+
 def rounds_to(value: float, printed: str) -> bool:
     """Whether a value, rounded to the digits that a source prints, is what it prints.
 
@@ -346,7 +378,7 @@ def ledger(path: Path | None = None) -> pd.DataFrame:
 
 def _wrong(row: Mapping[Any, str]) -> tuple[str, str] | None:
     """First column of a row that breaks the schema, and what was expected."""
-    checkable = row["verdict"] != "not checkable"
+    checkable = row["basis"] != ""
     rules = {
         "id": (re.fullmatch(r"[a-z0-9-]+", row["id"]), "an id of a-z, 0-9 and dashes"),
         "topic": (row["topic"], "a topic"),
@@ -355,8 +387,8 @@ def _wrong(row: Mapping[Any, str]) -> tuple[str, str] | None:
         "unit": (row["unit"] in UNITS, f"one of {', '.join(filter(None, UNITS))}, or nothing"),
         "function": (bool(row["function"]) == checkable, "a function, where it is checkable"),
         "inputs": (bool(row["inputs"]) == checkable, "inputs, where it is checkable"),
-        "verdict": (row["verdict"] in VERDICTS, f"one of {', '.join(VERDICTS)}"),
-        "because": (row["verdict"] == "reproduces" or row["because"], "the assumption or reason"),
+        "basis": (row["basis"] in (*BASES, ""), f"one of {', '.join(BASES)}, or nothing"),
+        "because": (row["basis"] == "stated" or row["because"], "the assumption or reason"),
         "source": (row["source"], "a key of the bibliography"),
         "as_of": (re.fullmatch(r"20\d\d(-\d\d){0,2}", row["as_of"]), "a date"),
     }
@@ -415,7 +447,12 @@ def compare(ids: Collection[str] | None = None, *, topic: str | None = None) -> 
             "ours": shown,
             "unit": table["unit"],
             "value": values,
-            "verdict": table["verdict"],
+            "verdict": [
+                verdict(value, printed=printed, basis=basis)
+                for value, printed, basis in zip(
+                    values, table["printed"], table["basis"], strict=True
+                )
+            ],
             "because": table["because"],
         }
     ).reset_index(drop=True)

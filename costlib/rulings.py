@@ -7,7 +7,6 @@ it only sets numbers of the source against each other, and *open* when nothing c
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -29,14 +28,11 @@ __all__ = [
     "expression",
     "kind",
     "reason",
-    "ruling",
     "rulings",
     "unexplained",
 ]
 
 KINDS: Final = ("recomputed", "arithmetic", "open")
-MET: Final = ("reproduces", "reproduces if")
-NOT_MET: Final = ("contradicted", "fails")
 WITHDRAWN: Final = "withdrawn"
 HOMES: Final[Mapping[str, Callable[[str], Any]]] = {
     "accelerator": catalog.accelerator,
@@ -190,22 +186,6 @@ def reason(because: str) -> str:
     return next(found, "another reason")
 
 
-def ruling(value: float, *, printed: str, stated: str) -> str:
-    """Verdict of a row, computed: whether its value meets what the source prints.
-
-    Why it does or does not is judgement, and stays the row's own word where the value allows it.
-
-    >>> ruling(19.84, printed="19.84", stated="reproduces if")
-    'reproduces if'
-    >>> ruling(19.9, printed="19.84", stated="reproduces if")
-    'fails'
-    """
-    if math.isnan(value):
-        return "not checkable"
-    allowed = MET if claims.rounds_to(value, printed) else NOT_MET
-    return stated if stated in allowed else allowed[0] if allowed is MET else allowed[-1]
-
-
 def rulings(topic: str | None = None) -> pd.DataFrame:
     """Every row of the ledger, recomputed now.
 
@@ -216,7 +196,7 @@ def rulings(topic: str | None = None) -> pd.DataFrame:
 
     Returns
     -------
-        Columns of `claims.compare`, the verdict computed, and topic, kind, expression, source,
+        Columns of `claims.compare`, and topic, kind, expression, source,
         as_of, anchor, `after`: the statement that one leans on, if it does, and `times`: our
         value over the printed one, NaN where one is no number.
 
@@ -233,10 +213,6 @@ def rulings(topic: str | None = None) -> pd.DataFrame:
     with np.errstate(divide="ignore", invalid="ignore"):
         times = np.where((printed != 0) & np.isfinite(ours / printed), ours / printed, np.nan)
     return found.assign(
-        verdict=[
-            ruling(value, printed=row["printed"], stated=row["verdict"])
-            for value, row in zip(ours, rows.to_dict("records"), strict=True)
-        ],
         topic=rows["topic"],
         kind=[kind(*pair) for pair in zip(rows["function"], rows["inputs"], strict=True)],
         expression=[

@@ -54,10 +54,10 @@ def moves(row, path):
 
 
 @each_checkable
-def test_the_verdict_is_what_the_numbers_say(row):
+def test_what_does_not_come_out_says_why(row):
     value = claims.recomputed(row["function"], row["inputs"]) / claims.UNITS[row["unit"]]
-    met = claims.rounds_to(value, row["printed"])
-    assert met == (row["verdict"] in {"reproduces", "reproduces if"}), value
+    found = claims.verdict(value, printed=row["printed"], basis=row["basis"])
+    assert row["because"] or found == "reproduces"
 
 
 @each_checkable
@@ -249,7 +249,7 @@ GOOD = {
     "unit": "tokens",
     "function": "kv.kept_tokens",
     "inputs": '{"context_tokens": 10, "window_tokens": 4}',
-    "verdict": "reproduces",
+    "basis": "stated",
     "because": "",
     "anchor": "",
     "source": "somebody2026",
@@ -260,7 +260,7 @@ OPEN = GOOD | {
     "printed": "",
     "function": "",
     "inputs": "",
-    "verdict": "not checkable",
+    "basis": "",
     "because": "opinion",
 }
 
@@ -289,8 +289,8 @@ def test_a_good_ledger_loads(tmp_path):
         ("unit", "furlongs"),
         ("function", ""),
         ("inputs", ""),
-        ("verdict", ""),
-        ("verdict", "true"),
+        ("basis", "true"),
+        ("basis", "fails"),
         ("source", ""),
         ("as_of", ""),
         ("as_of", "soon"),
@@ -303,10 +303,37 @@ def test_a_wrong_cell_is_told_its_file_line_and_column(tmp_path, column, value):
     assert told.endswith(f"got {value!r}")
 
 
-@pytest.mark.parametrize("verdict", ["reproduces if", "contradicted", "fails"])
-def test_a_verdict_with_a_condition_gives_it(tmp_path, verdict):
-    told = refused(tmp_path / "claims.csv", [GOOD | {"verdict": verdict}])
+def test_what_is_assumed_is_said(tmp_path):
+    told = refused(tmp_path / "claims.csv", [GOOD | {"basis": "assumed"}])
     assert "column because: expected" in told
+
+
+def test_a_row_without_a_basis_has_nothing_to_compute(tmp_path):
+    told = refused(tmp_path / "claims.csv", [GOOD | {"basis": "", "because": "no inputs"}])
+    assert "column function: expected" in told
+
+
+@pytest.mark.parametrize(
+    ("value", "printed", "basis", "found"),
+    [
+        (59.0, "58", "stated", "contradicted"),
+        (59.0, "58", "assumed", "fails"),
+        (58.4, "58", "stated", "reproduces"),
+        (58.4, "58", "assumed", "reproduces if"),
+        (0.9, ">1", "stated", "contradicted"),
+        (1.1, ">1", "assumed", "reproduces if"),
+        (np.nan, "58", "assumed", "not checkable"),
+    ],
+)
+def test_a_verdict_follows_from_the_value_and_from_whose_inputs_it_has(
+    value, printed, basis, found
+):
+    assert claims.verdict(value, printed=printed, basis=basis) == found
+
+
+def test_no_verdict_is_typed_in_the_ledger():
+    cells = set(claims.ledger().drop(columns=["statement", "because"]).to_numpy().ravel())
+    assert not cells & set(claims.VERDICTS)
 
 
 def test_what_is_not_checkable_names_no_formula(tmp_path):
