@@ -20,7 +20,7 @@ from playwright.sync_api import sync_playwright
 
 from costlib import booktools, catalog, serving
 
-pytestmark = pytest.mark.lab
+pytestmark = [pytest.mark.lab, pytest.mark.audit]
 
 ROOT = Path(__file__).resolve().parents[1]
 CHAPTER = ROOT / "notebooks" / "long_context_cliff.ipynb"
@@ -260,7 +260,6 @@ def move(page, control, *, there):
         page.keyboard.press("ArrowLeft" if down == there else "ArrowRight")
 
 
-@pytest.mark.audit
 @pytest.mark.parametrize("path", WITH_WIDGET, ids=[path.stem for path in WITH_WIDGET])
 def test_every_other_widget_follows_the_reader_too(path, lab, chromium):
     with opened(lab, chromium, path) as found:
@@ -281,7 +280,6 @@ def test_every_other_widget_follows_the_reader_too(path, lab, chromium):
         assert found.foreign == []
 
 
-@pytest.mark.audit
 def test_a_log_of_the_reader_is_replayed_and_a_wrong_path_is_named(lab, chromium):
     with opened(lab, chromium, ROOT / "notebooks" / "serving_at_load.ipynb") as found:
         box = found.boxes.last

@@ -132,10 +132,20 @@ def bring_to_life(page):
     page.wait_for_function(ALL_DRAWN)
 
 
-VISITS = [(name, width, mode) for name in PAGES for width in WIDTHS for mode in MODES]
+FIRST = {"notebooks/long_context_cliff", "notebooks/pue"}  # seen in full by every run
 
 
-@pytest.fixture(scope="module", params=VISITS, ids="-".join)
+def visits():
+    """Every page once and two in all four views; the other views wait for an audit."""
+    for name in PAGES:
+        for width in WIDTHS:
+            for mode in MODES:
+                often = (width, mode) == ("wide", "light") or name.removesuffix(".html") in FIRST
+                marks = () if often else pytest.mark.audit
+                yield pytest.param((name, width, mode), marks=marks, id=f"{name}-{width}-{mode}")
+
+
+@pytest.fixture(scope="module", params=visits())
 def visit(request, browser, site):
     name, width, mode = request.param
     seen = opened(browser, site, width, mode)
@@ -248,7 +258,12 @@ SETTINGS = """(inputs) => inputs.map((input) => ({
 }))"""
 
 
-@pytest.fixture(scope="module", params=NOTEBOOKS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=() if name in FIRST else pytest.mark.audit) for name in NOTEBOOKS
+    ],
+)
 def chapter(request, browser, site):
     seen = opened(browser, site, "wide", "light")
     seen.page.goto(f"{site}{request.param}.html", wait_until="load")
