@@ -19,37 +19,20 @@ from costlib import catalog
 PACKAGE = Path(costlib.__file__).parent
 ROOT = PACKAGE.parent
 
-# Modules of each floor, and the libraries that a floor adds to those below it.
-FLOORS = [
-    ("costlib units _checks _halving _words", "numpy"),
-    (
-        "paging compaction _erlang "
-        "kv work roofline experts links drafts latency batching energy serving pricing reuse tiers "
-        "shrinking quantizing recurrence recall sessions queueing staffing clipping bulk sharing "
-        "routing cascading coupling significance demand usage markets tariffs menus "
-        "finance tco fleet depreciation charges holding impairment facility utilisation carbon "
-        "training scaling lifetime adapters sojourn "
-        "availability outages egress",
-        "scipy",
-    ),
-    (
-        "lengths columns "
-        "tables catalog readings pricebook indices bills margins calibration deploy effort serve "
-        "validate frontier mixtures study "
-        "architectures variants layouts machines reloading claims workloads requestlog profile "
-        "routers sites ownership lives laws tenants terms "
-        "_safeyaml scenario screening choices apis plans plantext sensitivity contest arguments "
-        "replica response replays simulate rulings cluster "
-        "_thesis theses theses_physics theses_steps theses_load theses_prices theses_demand "
-        "theses_ownership theses_training theses_availability",
-        "pandas pydantic yaml tqdm xarray",
-    ),
-    (
-        "charts widgets booktools register report cli",
-        "altair ipywidgets vl_convert docutils IPython tqdm papermill nbconvert nbformat ziamath",
-    ),
-]
-LEVEL = {name: level for level, (names, _) in enumerate(FLOORS) for name in names.split()}
+
+def floors(drawing):
+    """Modules of each floor from the ground up, and the libraries that it adds."""
+    found = []
+    for line in drawing.splitlines():
+        if floor := re.fullmatch(r" {4}[A-Z][a-z ]+: (.+)", line):
+            found.append([[], floor[1].split()])
+        elif found and line.startswith(" " * 8):
+            found[-1][0].extend(re.sub(r"^ +[a-z ]+: ", "", line).split())
+    return found[::-1]
+
+
+FLOORS = floors(costlib.__doc__)
+LEVEL = {name: level for level, (names, _) in enumerate(FLOORS) for name in names}
 
 
 def dotted(path):
@@ -78,7 +61,7 @@ def imported(node):
 
 def misplaced(source, level):
     """Imports of a source text that its floor does not allow."""
-    libraries = {name for _, names in FLOORS[: level + 1] for name in names.split()}
+    libraries = {name for _, names in FLOORS[: level + 1] for name in names}
     wrong = []
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -93,6 +76,12 @@ def misplaced(source, level):
 @pytest.mark.parametrize("module", SOURCES)
 def test_every_module_has_a_floor(module):
     assert module.partition(".")[0] in LEVEL
+
+
+def test_the_package_draws_four_floors_and_every_module_once():
+    drawn = [name for names, _ in FLOORS for name in names]
+    assert len(FLOORS) == 4
+    assert sorted(drawn) == sorted(set(drawn))
 
 
 def test_every_name_of_a_floor_is_a_module():
