@@ -98,6 +98,27 @@ def test_the_dictionary_describes_every_column(table):
     assert set(catalog.SCHEMA[table]) - known - {"name"} == set()
 
 
+def owed():
+    """Lines that the dictionary has to hold: works whose licence goes on to hold for a table."""
+    known, tables = licences(), {}
+    for table in TABLES:
+        for keys in {row["source"] for row in rows_of(table)}:
+            for key in keys.split(";"):
+                tables.setdefault(key.strip(), set()).add(table.removesuffix(".csv"))
+    return [
+        f"| `{key}` | {known[key]} | {', '.join(sorted(tables[key]))} |"
+        for key in sorted(tables)
+        if re.match(r"Apache-2\.0|MIT|CC|ODbL", known[key])
+        and not re.search("only|cited|this project", known[key])  # single facts, or our own
+    ]
+
+
+def test_the_dictionary_names_every_work_that_a_table_is_derived_from():
+    text = (ROOT / "data" / "README.md").read_text(encoding="utf-8")
+    here = text.partition("## Licences and attribution")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `.*", here, re.MULTILINE) == owed()
+
+
 # --- accelerators --------------------------------------------------------------------------
 
 
