@@ -15,7 +15,7 @@ beside each floor stand the libraries that it adds to those below. The tests rea
         command: cli report
 
     Facts and studies: pandas pydantic tqdm xarray yaml
-        tables: columns tables catalog lengths pricebook bills indices readings sites laws tenants
+        tables: _files columns tables catalog lengths pricebook bills indices readings sites laws tenants
         models: architectures variants machines layouts mixtures deploy effort
         prediction: calibration serve validate frontier reloading
         load: workloads requestlog profile replica response replays simulate

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 import yaml
 
+from costlib._files import opened
+
 __all__ = ["safe_yaml", "shown"]
 
 MOST_BYTES: Final = 200_000
@@ -61,17 +63,13 @@ def safe_yaml(path: str | Path) -> Any:
         line.
     """
     try:
-        with Path(path).open("rb") as opened:
-            raw = opened.read(MOST_BYTES + 1)
+        with opened(path, ValueError) as file:
+            raw = file.read(MOST_BYTES + 1)
         if len(raw) > MOST_BYTES:
             raise ValueError(f"{path}: expected {MOST_BYTES:,} bytes at most")
         given = yaml.load(raw.decode("utf-8-sig"), _Loader)
-    except FileNotFoundError:
-        raise ValueError(f"{path}: not found") from None
     except UnicodeError:
         raise ValueError(f"{path}: is not text in UTF-8") from None
-    except OSError as why:
-        raise ValueError(f"{path}: cannot be read ({why.strerror})") from None
     except yaml.MarkedYAMLError as why:
         mark = why.problem_mark or why.context_mark
         line = f", line {mark.line + 1}" if mark else ""

@@ -19,6 +19,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
@@ -40,8 +41,12 @@ from costlib import (
     validate,
     work,
 )
+from costlib._files import printable
 
 __all__ = ["main"]
+
+SHOWN_CHARS: Final = 1000  # of a complaint
+SMALLEST, MOST = 1e-12, 1e15  # beyond these a number is a slip
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -54,28 +59,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
     cliff = commands.add_parser("cliff", help="users and cost over context, speed of light")
     cliff.add_argument("model")
     cliff.add_argument("accelerator")
-    cliff.add_argument("--rent", type=float, required=True, help="USD per accelerator and hour")
+    cliff.add_argument("--rent", type=_number, required=True, help="USD per accelerator and hour")
     cliff.add_argument("--gpus", type=int, default=1, help="accelerators that share the weights")
-    cliff.add_argument("--weight-bits", type=float, help="bits per weight; as released by default")
-    cliff.add_argument("--cache-bits", type=float, default=16, help="bits per cached value")
-    cliff.add_argument("--activations", default="bf16", help="their format: bf16, fp8, fp4")
-    cliff.add_argument("--reserve-gb", type=float, default=6, help="kept free on each accelerator")
     cliff.add_argument(
-        "--context", type=float, nargs="+", default=[4e3, 8e3, 16e3, 32e3, 64e3, 128e3]
+        "--weight-bits", type=_number, help="bits per weight; as released by default"
+    )
+    cliff.add_argument("--cache-bits", type=_number, default=16, help="bits per cached value")
+    cliff.add_argument("--activations", default="bf16", help="their format: bf16, fp8, fp4")
+    cliff.add_argument(
+        "--reserve-gb", type=_number, default=6, help="kept free on each accelerator"
+    )
+    cliff.add_argument(
+        "--context", type=_number, nargs="+", default=[4e3, 8e3, 16e3, 32e3, 64e3, 128e3]
     )
     speed = commands.add_parser("predict", help="speed, latency and energy under a load")
     speed.add_argument("model")
     speed.add_argument("accelerator")
-    speed.add_argument("--gpus", type=float, default=1, help="accelerators that serve one copy")
-    speed.add_argument("--stages", type=float, default=1, help="pipeline stages")
-    speed.add_argument("--replicas", type=float, default=1, help="copies of the attention weights")
-    speed.add_argument("--expert-groups", type=float, default=1, help="experts dealt out whole")
+    speed.add_argument("--gpus", type=_number, default=1, help="accelerators that serve one copy")
+    speed.add_argument("--stages", type=_number, default=1, help="pipeline stages")
+    speed.add_argument(
+        "--replicas", type=_number, default=1, help="copies of the attention weights"
+    )
+    speed.add_argument("--expert-groups", type=_number, default=1, help="experts dealt out whole")
     speed.add_argument("--format", default="fp8", help="of the weights: fp8, bf16, nvfp4, int4")
     speed.add_argument("--engine", default="vLLM")
-    speed.add_argument("--clients", type=float, nargs="+", default=[1, 8, 32, 128])
-    speed.add_argument("--input", type=float, default=1024, help="tokens of a prompt")
-    speed.add_argument("--output", type=float, default=1024, help="tokens of an answer")
-    speed.add_argument("--reused", type=float, default=0, help="share of the prompt in the cache")
+    speed.add_argument("--clients", type=_number, nargs="+", default=[1, 8, 32, 128])
+    speed.add_argument("--input", type=_number, default=1024, help="tokens of a prompt")
+    speed.add_argument("--output", type=_number, default=1024, help="tokens of an answer")
+    speed.add_argument("--reused", type=_number, default=0, help="share of the prompt in the cache")
     ledger = commands.add_parser("claims", help="the ledger, recomputed")
     ledger.add_argument("topic", nargs="?")
     scored = commands.add_parser("validate", help="predictions against a file of measurements")
@@ -96,12 +107,33 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen = parser.parse_args(arguments)
     try:
         print(_text(chosen), flush=True)
-    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+    except OSError as why:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(why, BrokenPipeError):  # the reader, such as `head`, has seen enough
+            return _refused(chosen.command, f"cannot be written ({why.strerror})")
+    except KeyboardInterrupt:
+        _refused(chosen.command, "interrupted")
+        return 130
+    except MemoryError:
+        return _refused(chosen.command, "more memory is needed than there is")
     except (LookupError, ValueError) as why:
-        print(f"costlib {chosen.command}: {why}", file=sys.stderr)
-        return 2
+        return _refused(chosen.command, str(why))
     return 0
+
+
+def _refused(command: str, why: str) -> int:
+    line = printable(why)
+    told = line if len(line) <= SHOWN_CHARS else f"{line[: SHOWN_CHARS // 2]} .. {line[-200:]}"
+    print(f"costlib {command}: {told}", file=sys.stderr)
+    return 2
+
+
+def _number(given: str) -> float:
+    """A number as it stands on the command line."""
+    value = float(given)
+    if not (value == 0 or SMALLEST <= abs(value) <= MOST):
+        raise argparse.ArgumentTypeError(f"expected a number up to {MOST:g}, got {given!r}")
+    return value
 
 
 def _text(chosen: argparse.Namespace) -> str:
@@ -123,7 +155,7 @@ def _text(chosen: argparse.Namespace) -> str:
 
             return f"wrote {report.report(chosen.scenario, chosen.report)}"
         made = plans.plan(chosen.scenario, progress=True)
-        return json.dumps(plantext.plain(made), indent=2) if chosen.json else plantext.text(made)
+        return _json(plantext.plain(made)) if chosen.json else plantext.text(made)
     found = claims.compare(topic=chosen.topic)
     shown = found[["id", "statement", "printed", "ours", "unit", "verdict", "because"]]
     return shown.to_string(index=False)
@@ -288,7 +320,11 @@ def _profile(chosen: argparse.Namespace) -> str:
     if more := log.n_bad - len(log.bad):
         print(f"{log.name}: {more:,} more bad rows", file=sys.stderr)
     found = profile.profile(log, price=price)
-    return json.dumps(profile.plain(found), indent=2) if chosen.json else profile.text(found)
+    return _json(profile.plain(found)) if chosen.json else profile.text(found)
+
+
+def _json(record: dict[str, Any]) -> str:
+    return json.dumps(record, indent=2, allow_nan=False)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ import json
 import math
 import operator
 import re
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +26,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from costlib._files import FIELD_CHARS, LINE_CHARS, lines, opened, printable
 from costlib.units import SECONDS_PER_DAY
 from costlib.workloads import Requests
 
@@ -68,8 +68,6 @@ IDS: Final = ("session", "user", "prefix")
 MOST_TOKENS: Final = 1e9  # of one request; more is a slip
 LONGEST_S: Final = 100 * 365.25 * SECONDS_PER_DAY  # between a row and the first; more is a slip
 CHUNK_ROWS: Final = 65_536
-LINE_CHARS: Final = 1 << 24  # longest JSON line
-FIELD_CHARS: Final = 1 << 20  # longest CSV field
 KEPT: Final = 20  # bad rows that are described
 
 EPOCHS: Final = (  # size of a number that counts from 1970, seconds in its unit, its name
@@ -156,24 +154,23 @@ def read(
         raise ValueError(f"block_tokens must be at least 1, got {block_tokens!r}")
     reader = _Reader(str(path), fatal, time_unit, block_tokens)
     try:
-        with _opened(Path(path)) as file:
-            start = file.read(1 << 16)
-            head = start.lstrip()
-            if not head:
+        with opened(path, LogError) as raw, _decoded(raw) as file:
+            read = lines(file, LINE_CHARS)
+            n_blank, first = next(
+                ((n, line) for n, line in enumerate(read) if line.strip()), (0, "")
+            )
+            if not first:
                 raise LogError(f"{path}: is empty")
-            if "\0" in head:
-                raise LogError(f"{path}: is not text in UTF-8, or UTF-16 with its mark")
+            if "\0" in first:
+                raise UnicodeError
+            head = first.lstrip()
             if head.startswith("["):
                 raise LogError(f"{path}: is one JSON array; expected one JSON object per line")
-            lines = _lines(file, start)
-            for chunk in _json_chunks(lines) if head.startswith("{") else _csv_chunks(lines):
+            whole = itertools.chain(itertools.repeat("\n", n_blank), [first], read)
+            for chunk in _json_chunks(whole) if head.startswith("{") else _csv_chunks(whole):
                 reader.add(chunk)
     except _HeaderError as why:
         raise LogError(f"{path}: {why}") from None
-    except FileNotFoundError:
-        raise LogError(f"{path}: not found") from None
-    except (OSError, EOFError, UnicodeError, zlib.error) as why:
-        raise LogError(f"{path}: cannot be read ({why})") from None
     return reader.log()
 
 
@@ -181,34 +178,17 @@ def read(
 
 
 @contextlib.contextmanager
-def _opened(path: Path) -> Iterator[IO[str]]:
+def _decoded(raw: Any) -> Iterator[IO[str]]:
     """The file as text, whatever its mark says; what is not UTF-8 in it passes through."""
     with contextlib.ExitStack() as stack:
-        raw: Any = stack.enter_context(path.open("rb"))
         if raw.peek(2)[:2] == b"\x1f\x8b":
             raw = io.BufferedReader(stack.enter_context(gzip.open(raw)))
         mark = raw.peek(2)[:2]
         encoding = "utf-16" if mark in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
         wrong = "strict" if encoding == "utf-16" else "surrogateescape"
-        yield io.TextIOWrapper(raw, encoding=encoding, errors=wrong, newline="")
-
-
-def _lines(file: IO[str], start: str) -> Iterator[str]:
-    """Lines of at most LINE_CHARS, the rest of a longer one cut off; `start` was read before."""
-    begun, _, rest = start.rpartition("\n")
-    if begun or rest != start:
-        yield from io.StringIO(begun + "\n", newline="")
-    first = True
-    while True:
-        line = file.readline(LINE_CHARS)
-        if first:
-            line, first = rest + line, False
-        if not line:
-            return
-        whole = line
-        while line and not line.endswith("\n"):  # cut off, or the last of the file
-            line = file.readline(LINE_CHARS)
-        yield whole
+        yield stack.enter_context(
+            io.TextIOWrapper(raw, encoding=encoding, errors=wrong, newline="")
+        )
 
 
 # --- chunks of rows --------------------------------------------------------------------------
@@ -290,8 +270,7 @@ def _no_row(before: int, expected: str, got: str) -> BadRow:
 
 def _json_chunks(lines: Iterator[str]) -> Iterator[_Chunk]:
     names: dict[str, str] = {}
-    numbered = enumerate(lines, start=1)
-    while part := list(itertools.islice(numbered, CHUNK_ROWS)):
+    for part in _parts(enumerate(lines, start=1)):
         rows: list[dict[str, Any]] = []
         at: list[int] = []
         bad: list[BadRow] = []
@@ -311,6 +290,20 @@ def _json_chunks(lines: Iterator[str]) -> Iterator[_Chunk]:
             names = _matched(list(dict.fromkeys(key for row in rows for key in _keys(row))))
         values = {role: [_under(row, name) for row in rows] for role, name in names.items()}
         yield _Chunk(at, values, names, bad)
+
+
+def _parts(numbered: Iterator[tuple[int, str]]) -> Iterator[list[tuple[int, str]]]:
+    """Lines in portions of CHUNK_ROWS, or fewer where they are long: records hold whole prompts."""
+    part: list[tuple[int, str]] = []
+    n_chars = 0
+    for line, text in numbered:
+        part.append((line, text))
+        n_chars += len(text)
+        if len(part) == CHUNK_ROWS or n_chars >= LINE_CHARS:
+            yield part
+            part, n_chars = [], 0
+    if part:
+        yield part
 
 
 def _keys(row: Mapping[str, Any], above: str = "") -> Iterator[str]:
@@ -503,7 +496,7 @@ class _Reader:
         from_blocks = "blocks" in self.names and "cached" not in self.names
         ids = {role: _numbered(joined(role, NO_ID)[order]) for role in IDS}
         return Log(
-            name=Path(self.name).name,
+            name=printable(Path(self.name).name),
             requests=Requests(
                 arrival_s=times[order] - times.min(),
                 input_tokens=prompts[order],

@@ -6,19 +6,19 @@ an order in which groups of queries go to the strong model. `read` takes a table
 
 from __future__ import annotations
 
-import csv
 import functools
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from costlib import routing, tables
+from costlib._files import csv_rows, printable
 
 __all__ = [
     "ROUTERS",
@@ -38,7 +38,6 @@ __all__ = [
 ROUTERS: Final = ("random", "length", "subject", "oracle")
 SUMS: Final = ["n", "strong_score", "weak_score"]
 CHUNK_ROWS: Final = 65_536
-FIELD_CHARS: Final = 1 << 20  # longest cell
 
 
 # --- recorded answers ------------------------------------------------------------------------
@@ -244,33 +243,17 @@ def read(path: str | Path) -> Scores:
         If the file is missing, empty, not UTF-8, lacks a column, has fewer than two models, or a
         cell that does not fit. The message is one line and names file, line and column.
     """
-    limit = csv.field_size_limit(FIELD_CHARS)
-    try:
-        with Path(path).open(encoding="utf-8-sig", newline="") as file:
-            return _scores(str(path), file)
-    except FileNotFoundError:
-        raise ScoresError(f"{path}: not found") from None
-    except UnicodeError:
-        raise ScoresError(f"{path}: is not text in UTF-8") from None
-    except OSError as why:
-        raise ScoresError(f"{path}: cannot be read ({why.strerror})") from None
-    finally:
-        csv.field_size_limit(limit)
+    with csv_rows(path, ScoresError) as rows:
+        return _scores(str(path), rows)
 
 
-def _scores(name: str, file: IO[str]) -> Scores:
-    rows = _rows(name, file)
-    _, header = next(rows, (0, []))
-    names = [cell.strip() for cell in header]
-    if not any(names):
-        raise ScoresError(f"{name}: is empty")
+def _scores(name: str, rows: Iterator[tuple[int, list[str]]]) -> Scores:
+    _, names = next(rows)
     places = _places(name, names)
     blocks: list[NDArray[np.float64]] = []
     cells: list[list[float]] = []
     columns = [(place, names[place]) for pair in places.values() for place in pair]
     for line, row in rows:
-        if not any(cell.strip() for cell in row):
-            continue
         if len(row) != len(names):
             raise ScoresError(f"{name}, line {line}: expected {len(names)} cells, got {len(row)}")
         cells.append([_cell(name, line, column, row[place]) for place, column in columns])
@@ -283,26 +266,11 @@ def _scores(name: str, file: IO[str]) -> Scores:
         raise ScoresError(f"{name}: has no row below its header")
     values = np.concatenate(blocks)
     return Scores(
-        name=Path(name).name,
+        name=printable(Path(name).name),
         models=tuple(places),
         scores=values[:, 0::2],
         costs_usd=values[:, 1::2],
     )
-
-
-def _rows(name: str, file: IO[str]) -> Iterator[tuple[int, list[str]]]:
-    """Rows with the line on which they end."""
-    reader = csv.reader(file, strict=True)
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as why:
-            raise ScoresError(f"{name}, line {reader.line_num}: not a row of CSV ({why})") from None
-        if "\0" in "".join(row):
-            raise ScoresError(f"{name}, line {reader.line_num}: is not text")
-        yield reader.line_num, row
 
 
 def _places(name: str, names: list[str]) -> dict[str, tuple[int, int]]:
@@ -314,8 +282,6 @@ def _places(name: str, names: list[str]) -> dict[str, tuple[int, int]]:
     for place, column in enumerate(names):
         kind, _, model = column.partition(" ")
         if kind in found and model:
-            if model in found[kind]:
-                raise ScoresError(f"{name}: the column {column!r} stands there twice")
             found[kind][model] = place
     for kind, other in (("score", "cost_usd"), ("cost_usd", "score")):
         if alone := [model for model in found[kind] if model not in found[other]]:

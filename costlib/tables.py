@@ -11,10 +11,11 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 import pandas as pd
 
+from costlib._files import csv_rows
 from costlib.columns import SCHEMA
 
 __all__ = [
@@ -26,6 +27,9 @@ __all__ = [
     "lookup",
     "rows",
 ]
+
+MOST_ROWS: Final = 200_000  # of a table of facts
+SHOWN_CHARS: Final = 80  # of a cell, in a message
 
 
 class TableError(ValueError):
@@ -69,17 +73,26 @@ def frame(table: str, path: Path | None = None) -> pd.DataFrame:
     TableError
         If the file is missing, unreadable, or lacks a column.
     """
-    path = path or data_path(table)
-    try:
-        text = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
-    except FileNotFoundError:
-        raise TableError(f"{path}: not found") from None
-    except (ValueError, OSError) as why:  # pandas' parser errors are ValueErrors
-        raise TableError(f"{path}: not a readable CSV table ({why})") from None
-    wanted = SCHEMA.get(table, {})
-    if missing := [column for column in wanted if column not in text]:
-        raise TableError(f"{path}: lacks the column {', '.join(missing)}")
-    return text.map(str.strip)
+    header, found = _read(table, path or data_path(table))
+    return pd.DataFrame([cells for _, cells in found], columns=header, dtype=object)
+
+
+def _read(table: str, path: Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """Names of the columns, and the rows with the line on which each ends."""
+    with csv_rows(path, TableError) as lines:
+        _, header = next(lines)
+        if missing := [column for column in SCHEMA.get(table, {}) if column not in header]:
+            raise TableError(f"{path}: lacks the column {', '.join(missing)}")
+        found: list[tuple[int, list[str]]] = []
+        for line, cells in lines:
+            if len(cells) != len(header):
+                raise TableError(
+                    f"{path}, line {line}: expected {len(header)} cells, got {len(cells)}"
+                )
+            if len(found) == MOST_ROWS:
+                raise TableError(f"{path}: expected {MOST_ROWS:,} rows at most")
+            found.append((line, cells))
+    return header, found
 
 
 def rows(table: str, path: Path | None = None) -> list[dict[str, Any]]:
@@ -90,22 +103,24 @@ def rows(table: str, path: Path | None = None) -> list[dict[str, Any]]:
     TableError
         If `frame` refuses the table, a cell does not fit its column, or there is no row.
     """
-    text = frame(table, path)
+    path = path or data_path(table)
     schema, found = SCHEMA[table], []
-    for line, cells in enumerate(text.to_dict("records"), start=2):
+    header, read = _read(table, path)
+    for line, texts in read:
+        cells = dict(zip(header, texts, strict=True))
         row: dict[str, Any] = {}
         for column, parse in schema.items():
             try:
                 row[column] = parse(cells[column])
             except ValueError as expected:
-                first = cells[next(iter(schema))] or "no name"
+                first = cells[next(iter(schema))][:SHOWN_CHARS] or "no name"
                 raise TableError(
-                    f"{path or data_path(table)}, line {line} ({first}), column {column}: "
-                    f"expected {expected}, got {cells[column]!r}"
+                    f"{path}, line {line} ({first}), column {column}: "
+                    f"expected {expected}, got {cells[column][:SHOWN_CHARS]!r}"
                 ) from None
         found.append(row)
     if not found:
-        raise TableError(f"{path or data_path(table)}: no rows")
+        raise TableError(f"{path}: no rows")
     return found
 
 

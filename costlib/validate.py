@@ -7,7 +7,6 @@ skipped and counted by reason, and what the model calls impossible counts as wro
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import re
 import sys
@@ -19,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from costlib import catalog, deploy, serve
+from costlib._files import csv_rows
 from costlib.calibration import Constants, constants
 from costlib.units import MS_PER_S
 
@@ -63,6 +63,7 @@ POWERED: Final = {"energy_per_output_token_j", "avg_gpu_power_w_total"}
 CLIENT_FREE: Final = {"output_tokens_per_s_total"}  # a maximum is measured with clients without end
 
 SMALLEST, LONGEST, MOST_DEVICES = 1e-9, 1e9, 1e6  # beyond these a number is a slip
+MOST_ROWS: Final = 200_000
 
 EXTRA: Final = "cells without a column"
 COLUMNS: Final = ("model", "gpu", "weight_dtype", "metric", "value")
@@ -121,20 +122,19 @@ def read(path: Path) -> pd.DataFrame:
     ValueError
         If it is not a readable CSV table, or lacks a column that says what was measured.
     """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = csv.DictReader(file, restkey=EXTRA, restval="")
-            rows = list(lines)
-            columns = list(lines.fieldnames or [])
-    except FileNotFoundError:
-        raise ValueError(f"{path}: not found") from None
-    except (ValueError, OSError, csv.Error) as why:
-        raise ValueError(f"{path}: not a readable CSV table ({why})") from None
-    if missing := [column for column in COLUMNS if column not in columns]:
-        raise ValueError(f"{path}: lacks the column {', '.join(missing)}")
-    text = pd.DataFrame(rows, columns=[*columns, EXTRA], dtype=object)
-    text[EXTRA] = text[EXTRA].map(lambda cells: "yes" if isinstance(cells, list) else "")
-    return text
+    with csv_rows(path, ValueError) as lines:
+        _, header = next(lines)
+        if missing := [column for column in COLUMNS if column not in header]:
+            raise ValueError(f"{path}: lacks the column {', '.join(missing)}")
+        same: dict[str, str] = {}  # one copy of what many cells hold
+        rows: list[list[str]] = []
+        for _, cells in lines:
+            if len(rows) == MOST_ROWS:
+                raise ValueError(f"{path}: expected {MOST_ROWS:,} rows at most")
+            whole = [same.setdefault(cell, cell) for cell in cells[: len(header)]]
+            whole += [""] * (len(header) - len(cells))
+            rows.append([*whole, "yes" if len(cells) > len(header) else ""])
+    return pd.DataFrame(rows, columns=[*header, EXTRA], dtype=object)
 
 
 def _number(cell: str) -> float:

@@ -356,5 +356,5 @@ def test_an_empty_or_a_missing_ledger_is_refused(tmp_path):
     with pytest.raises(catalog.TableError, match="not found"):
         claims.ledger(path)
     path.write_bytes(b"")
-    with pytest.raises(catalog.TableError, match="not a readable CSV table"):
+    with pytest.raises(catalog.TableError, match="is empty"):
         claims.ledger(path)

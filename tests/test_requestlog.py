@@ -360,7 +360,7 @@ def test_all_bad_rows_are_counted_and_the_first_are_kept(log):
         ("timestamp,input_tokens".encode("utf-16-le"), "is not text"),
         (b"\x1f\x8b\x08\x00broken", "cannot be read"),
         (gzip.compress(PLAIN.encode() * 99, mtime=0)[:-20], "cannot be read"),
-        (b"\xff\xfea", "cannot be read"),
+        (b"\xff\xfea", "is not text"),
         (b'"timestamp,input_tokens\n', "not a header of column names"),
     ],
 )

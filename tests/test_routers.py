@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from costlib import routers, routing, tables
+from costlib import _files, routers, routing, tables
 
 ROOT = Path(__file__).resolve().parents[1]
 seeded = settings(derandomize=True, deadline=None, max_examples=60)
@@ -280,7 +280,7 @@ def test_a_table_is_its_scores_and_costs_whatever_stands_beside_them(written):
         (HEADER + "q,1,nan,1,1\n", "column 'cost_usd big': .* got 'nan'"),
         (HEADER + "q,1,inf,1,1\n", "column 'cost_usd big': .* got 'inf'"),
         (HEADER + 'q,"1,1,1,1\n', "not a row of CSV"),
-        (HEADER + '"' + "x" * (routers.FIELD_CHARS + 9) + '",1,1,1,1\n', "not a row of CSV"),
+        (HEADER + '"' + "x" * (_files.FIELD_CHARS + 9) + '",1,1,1,1\n', "not a row of CSV"),
     ],
 )
 def test_a_table_that_cannot_be_is_told_in_one_line(written, content, told):
