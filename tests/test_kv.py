@@ -164,3 +164,27 @@ def test_a_refusal_inside_a_sweep_says_where_it_happened():
         ValueError, match=r"^context_tokens must not be negative, got -2.0 at index"
     ):
         kv.sequence_bytes([1, -2], **LLAMA_3_70B, bytes_per_value=1)
+
+
+def test_what_is_not_said_is_not_there():
+    """No window, no sinks; and a state that is named without its width is FP32."""
+    bare = {"n_layers": 3, "n_kv_heads": 1, "cached_dim": 1, "bytes_per_value": 1}
+    assert kv.kept_tokens(10**9) == 10**9
+    assert kv.kept_tokens(100, window_tokens=7) == 7
+    for memory_bytes in (kv.group_bytes, kv.sequence_bytes):
+        assert memory_bytes(10**9, **bare) == 3 * 10**9
+        assert memory_bytes(100, **bare, window_tokens=7) == 3 * 7
+        assert memory_bytes(0, **bare, state_values=5) == 3 * 5 * 4
+
+
+def test_a_model_without_layers_keeps_nothing():
+    cache = {"n_kv_heads": 8, "cached_dim": 256, "bytes_per_value": 2}
+    assert kv.bytes_per_token(n_layers=0, **cache) == 0
+    assert kv.state_bytes(n_layers=0, state_values=100) == 0
+
+
+@pytest.mark.parametrize("width", ["bytes_per_value", "bytes_per_state_value"])
+def test_a_value_takes_room(width):
+    given = {"bytes_per_value": 2, "bytes_per_state_value": 4} | {width: 0}
+    with pytest.raises(ValueError, match=f"^{width} must be positive, got 0.0"):
+        kv.sequence_bytes(1_000, **JAMBA, **given)

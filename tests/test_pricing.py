@@ -194,3 +194,183 @@ def test_a_cache_dearer_than_the_ratio_leaves_no_batch():
 def test_a_rising_price_falls_by_less_than_nothing():
     found = pricing.yearly_fall_fraction(first_usd_per_mtok=1, last_usd_per_mtok=4, years=2)
     assert found == pytest.approx(-1)
+
+
+def test_a_price_that_is_nothing_has_no_yearly_fall():
+    given = {"first_usd_per_mtok": 10, "last_usd_per_mtok": 1, "years": 2}
+    for name in given:
+        with pytest.raises(ValueError, match=f"^{name} must be positive, got 0.0"):
+            pricing.yearly_fall_fraction(**(given | {name: 0}))
+
+
+# --- nothing, and the edges --------------------------------------------------------------------
+
+LIST = {"input_usd_per_mtok": 3, "output_usd_per_mtok": 15}
+TEN = {"input_tokens": 10e6, "output_tokens": 1e6}
+
+
+@pytest.mark.parametrize(
+    ("changed", "usd"),
+    [
+        ({}, 45),
+        ({"cached_input_usd_per_mtok": 0.3, "cache_write_usd_per_mtok": 4}, 45),  # none is cached
+        ({"cached_tokens": 4e6}, 33),  # read for nothing
+        ({"written_tokens": 4e6}, 33),  # written for nothing
+        ({"input_usd_per_mtok": 0}, 15),
+        ({"output_usd_per_mtok": 0}, 30),
+        ({"cached_tokens": 4e6, "cached_input_usd_per_mtok": 0}, 33),
+        ({"tokenizer_times": 0}, 0),
+        ({"discount_fraction": 1}, 0),
+    ],
+)
+def test_a_kind_of_token_that_is_not_named_costs_nothing(changed, usd):
+    assert_allclose(pricing.request_usd(**(TEN | LIST | changed)), usd)
+
+
+def test_one_token_is_billed_as_a_million_are():
+    """No default hides a token: the cached price touches nothing where nothing is cached."""
+    found = pricing.request_usd(
+        input_tokens=1, output_tokens=0, **SONNET, cache_write_usd_per_mtok=100
+    )
+    assert_allclose(found, 3e-6)
+
+
+def test_free_tiers_and_empty_prompts_have_a_price():
+    def price(prompt, **changed):
+        return pricing.tier_usd_per_mtok(prompt, **(PRO | changed))
+
+    assert price(0) == 1.25
+    assert price(1, tier_tokens=0) == 2.5
+    assert price(1, short_usd_per_mtok=0) == 0
+    assert price(1e6, long_usd_per_mtok=0) == 0
+
+
+@pytest.mark.parametrize(
+    ("changed", "value", "end"),
+    [
+        ({}, 2.5, np.inf),  # worth its price, but not the edge that is lost
+        ({"short_usd_per_mtok": 0}, 5, 400e3),  # free up to the edge: 5(n-T) = 2.5n
+        ({"short_usd_per_mtok": 0, "long_usd_per_mtok": 0}, 5, 200e3),
+        ({"tier_tokens": 0}, 5, 0),
+        ({"short_usd_per_mtok": 5}, 4, 200e3),  # longer is cheaper: no band
+        ({"short_usd_per_mtok": 5}, 1, 200e3),
+    ],
+)
+def test_the_band_ends(changed, value, end):
+    assert pricing.dominated_tokens(**(PRO | changed), value_usd_per_mtok=value) == end
+
+
+def test_tokens_of_no_stated_value_are_worth_nothing():
+    cheap = {"tier_tokens": 200e3, "short_usd_per_mtok": 0.1, "long_usd_per_mtok": 0.2}
+    assert np.isinf(pricing.dominated_tokens(**cheap))
+
+
+@settings(derandomize=True, deadline=None)
+@given(use=st.floats(0.01, 100), promised=st.floats(0.01, 100), off=shares, beyond=shares)
+def test_a_commitment_knows_no_unit_of_money(use, promised, off, beyond):
+    def paid(unit):
+        return pricing.committed_usd(
+            use * unit,
+            commitment_usd=promised * unit,
+            discount_fraction=off,
+            overage_discount_fraction=beyond,
+        )
+
+    assert_allclose(paid(1e-3), paid(1) / 1e3, rtol=1e-9)
+
+
+def test_a_contract_that_gives_all_away_costs_its_commitment():
+    paid = pricing.committed_usd([0, 1, 1e9], commitment_usd=5, discount_fraction=1)
+    assert paid.tolist() == [5, 5, 5]
+
+
+@pytest.mark.parametrize(
+    ("changed", "usd"),
+    [
+        ({}, 3 + 0.36),
+        ({"demand_tokens_per_s": 0}, 3),
+        ({"provisioned_tokens_per_s": 0}, 3 + 0.72),
+        ({"provisioned_usd_per_h": 0}, 0.36),
+        ({"spill_usd_per_mtok": 0}, 3),
+        ({"held_s": 0}, 0),
+    ],
+)
+def test_a_stretch_costs_its_reservation_and_what_spills(changed, usd):
+    stretch = {
+        "demand_tokens_per_s": 200,  # 100 spill for half an hour: 0.18 Mtok at $2
+        "provisioned_tokens_per_s": 100,
+        "provisioned_usd_per_h": 6,
+        "held_s": 1800,
+        "spill_usd_per_mtok": 2,
+    }
+    assert_allclose(pricing.provisioned_usd(**(stretch | changed)), usd)
+
+
+def test_a_host_to_whom_nothing_is_paid_has_no_margin_and_a_free_machine_is_all_margin():
+    def margin(bill, full, load):
+        return pricing.gross_margin_fraction(bill_usd=bill, full_usd=full, load=load)
+
+    assert margin(0, 0.004, 1) == margin(0.01, 0.004, 0) == -np.inf
+    assert margin(0.01, 0, 0.5) == 1
+    with pytest.raises(ValueError, match=r"^load must not exceed 1, got 1\.5 of 1\.0"):
+        margin(0.01, 0.004, 1.5)
+
+
+@settings(derandomize=True, deadline=None)
+@given(bill=st.floats(1e-4, 1), cost=st.floats(1e-4, 1))
+def test_at_the_load_where_a_host_breaks_even_its_margin_is_nothing(bill, cost):
+    load = pricing.break_even_load(bill_usd=bill, full_usd=cost)
+    assert np.isinf(load) == (cost > bill)
+    if cost <= bill:
+        margin = pricing.gross_margin_fraction(bill_usd=bill, full_usd=cost, load=load)
+        assert_allclose(margin, 0, atol=1e-12)
+
+
+def test_hosts_that_ask_or_spend_nothing_break_even_at_once_or_never():
+    found = pricing.break_even_load(bill_usd=[0, 0, 1, 1], full_usd=[0, 1, 0, 1])
+    assert found.tolist() == [0, np.inf, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("changed", "batch"),
+    [
+        ({"output_times": 0}, np.inf),
+        ({"input_token_s": 0}, np.inf),
+        ({"weight_s": 0}, 0),
+        ({"sequence_s": 0}, 2),
+        ({"sequence_s": 0.5}, np.inf),  # the cache alone takes what the ratio allows
+        ({"sequence_s": 0.25}, 4),
+    ],
+)
+def test_a_ratio_stands_for_a_batch(changed, batch):
+    given = {"output_times": 2, "input_token_s": 0.25, "weight_s": 1, "sequence_s": 0}
+    assert pricing.implied_requests(**(given | changed)) == batch
+
+
+@pytest.mark.parametrize(
+    ("changed", "price"),
+    [
+        ({}, 1e4),  # the one million of own tokens weighs as much as the half of others
+        ({"bill_usd": 0}, 0),
+        ({"own_weight": 0}, 0),
+        ({"other_weight": 0}, 2e4),
+        ({"other_tokens": 0}, 2e4),
+        ({"own_tokens": 0}, 2e4),
+    ],
+)
+def test_a_bill_is_split_by_weight(changed, price):
+    given = {
+        "bill_usd": 2e4,
+        "own_tokens": 1e6,
+        "own_weight": 1,
+        "other_tokens": 5e5,
+        "other_weight": 2,
+    }
+    assert_allclose(pricing.split_usd_per_mtok(**(given | changed)), price)
+
+
+def test_what_weighs_nothing_cannot_be_split():
+    with pytest.raises(ValueError, match=r"^the weight of all tokens must be positive, got 0\.0"):
+        pricing.split_usd_per_mtok(
+            bill_usd=1, own_tokens=0, other_tokens=0, own_weight=1, other_weight=1
+        )

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
+from scipy.optimize import brentq
 
 from costlib import queueing
 
@@ -188,3 +189,132 @@ def test_priorities_take_scenarios_in_front_of_the_classes():
             requests_per_s=rate, service_s=[1, 0.5], service_scv=[0, 1]
         )
         assert_allclose(row, alone)
+
+
+# --- even gaps -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("stages", "load", "tolerance"),
+    [
+        (np.inf, 0.5, 0.01),
+        (np.inf, 0.8, 0.002),
+        (np.inf, 0.9, 0.002),
+        (2, 0.5, 0.09),
+        (2, 0.8, 0.03),
+    ],
+)
+def test_even_gaps_wait_as_long_as_the_exact_solution_says(stages, load, tolerance):
+    """GI/M/1 with gaps that are equal, or the sum of two exponential stages.
+
+    Exact: s x/(1-x), where x in (0, 1) solves x = A((1-x)/s) for the transform A of the gaps.
+    """
+
+    def excess(x):
+        rate = (1 - x) / load  # in mean gaps
+        return (np.exp(-rate) if np.isinf(stages) else (1 + rate / stages) ** -stages) - x
+
+    root = brentq(excess, 0, 1 - 1e-6)
+    found = queueing.klb_wait_s(
+        requests_per_s=load / 3, service_s=3, arrival_scv=1 / stages, service_scv=1
+    )
+    assert_allclose(found, 3 * root / (1 - root), rtol=tolerance)
+
+
+def test_at_light_load_bursts_keep_a_share_of_kingmans_wait_and_even_gaps_nothing():
+    given = {"requests_per_s": 1e-9, "service_s": 1, "service_scv": 0}
+    gaps = np.array([0.5, 1, 1.5, 4])
+    kept = queueing.klb_wait_s(**given, arrival_scv=gaps) / queueing.kingman_wait_s(
+        **given, arrival_scv=gaps
+    )
+    assert_allclose(kept, [0, 1, np.exp(-1 / 3), np.exp(-3 / 4)], rtol=1e-6)
+
+
+# --- units, nothing, and the edge ------------------------------------------------------------
+
+SPREAD = {"arrival_scv": 0.6, "service_scv": 2}
+WAITS = {
+    "wait_s": {"service_scv": 2},
+    "wait_deviation_s": {"service_scv": 2, "service_third_moment": 20},
+    "kingman_wait_s": SPREAD,
+    "kingman_bound_s": SPREAD,
+    "klb_wait_s": SPREAD,
+    "priority_wait_s": {"service_scv": 2},
+    "shared_sojourn_s": {"job_s": 3},
+    "late_fraction": {"patience_s": 4},
+    "lost_fraction": {"late_fraction": 0.3},
+}
+
+
+@pytest.mark.parametrize("name", WAITS)
+def test_a_clock_in_minutes_tells_the_same_time(name):
+    def formula(second):
+        own = {k: v * second if k.endswith("_s") else v for k, v in WAITS[name].items()}
+        return getattr(queueing, name)(requests_per_s=0.3 / second, service_s=2 * second, **own) / (
+            second if name.endswith("_s") else 1
+        )
+
+    assert_allclose(formula(1 / 60), formula(1), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("name", "nobody", "no_work"),
+    [
+        ("wait_s", 0, 0),
+        ("wait_deviation_s", 0, 0),
+        ("kingman_wait_s", 0, 0),
+        ("klb_wait_s", 0, 0),
+        ("priority_wait_s", [0], [0]),
+        ("shared_sojourn_s", 3, 3),
+        ("lost_fraction", 0.3, 0.3),  # whoever would not wait leaves
+    ],
+)
+def test_where_nobody_comes_or_nothing_is_to_do_nobody_waits(name, nobody, no_work):
+    formula = getattr(queueing, name)
+    assert_allclose(formula(requests_per_s=0, service_s=2, **WAITS[name]), nobody)
+    assert_allclose(formula(requests_per_s=2, service_s=0, **WAITS[name]), no_work)
+
+
+def test_limits_that_are_nothing():
+    assert queueing.wait_s(requests_per_s=0.5, service_s=1) == 0.5  # services that are all alike
+    alone = {"requests_per_s": 0.5, "service_s": 1}
+    wait = queueing.wait_s(**alone, service_scv=1)
+    assert queueing.wait_deviation_s(**alone, service_scv=1, service_third_moment=0) == wait
+    assert queueing.shared_sojourn_s(**alone, job_s=0) == 0
+    assert queueing.late_fraction(**alone, patience_s=0) == 0.5
+    assert queueing.late_fraction(requests_per_s=0, service_s=1, patience_s=3) == 0
+    assert queueing.lindley_s(gaps_s=[0, 0, 1], services_s=[2, 0, 0]).tolist() == [0, 2, 1]
+    bound = queueing.kingman_bound_s(requests_per_s=0.5, service_s=0, arrival_scv=1, service_scv=1)
+    assert bound == 1  # half of the variance of a gap over its mean
+
+
+@pytest.mark.parametrize("name", sorted(set(WAITS) - {"late_fraction", "lost_fraction"}))
+def test_a_load_of_exactly_one_is_too_much(name):
+    found = getattr(queueing, name)(requests_per_s=0.5, service_s=2, **WAITS[name])
+    assert np.isinf(found).all()
+
+
+def test_at_a_load_of_exactly_one_none_need_be_lost_and_all_are_late():
+    full = {"requests_per_s": 0.5, "service_s": 2}
+    assert queueing.lost_fraction(late_fraction=1, **full) == 0
+    assert queueing.late_fraction(patience_s=4, **full) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "parameter", "told"),
+    [
+        ("kingman_bound_s", "requests_per_s", "must be positive, got 0.0"),
+        ("late_fraction", "service_s", "must be positive, got 0.0"),
+    ],
+)
+def test_what_divides_must_not_be_nothing(name, parameter, told):
+    given = {"requests_per_s": 0.5, "service_s": 1, parameter: 0}
+    with pytest.raises(ValueError, match=f"^{parameter} {told}"):
+        getattr(queueing, name)(**(given | WAITS[name]))
+
+
+@pytest.mark.parametrize("parameter", ["requests_per_s", "service_s", "service_scv"])
+def test_a_class_below_nothing_is_refused_by_name_and_place(parameter):
+    given = {"requests_per_s": [0.1, 0.2], "service_s": [1, 2], "service_scv": [1, 1]}
+    with pytest.raises(ValueError, match=rf"^{parameter} must not be negative.*-1\.0 at index 1"):
+        queueing.priority_wait_s(**(given | {parameter: [1, -1]}))

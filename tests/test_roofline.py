@@ -15,6 +15,7 @@ seeded = settings(derandomize=True, deadline=None)
 sizes = st.floats(min_value=1, max_value=1e15)
 lengths = st.integers(min_value=0, max_value=300)
 shares = st.floats(min_value=0.01, max_value=1)
+instants = st.just(0.0) | st.floats(1e-9, 10)
 
 
 @pytest.mark.parametrize(
@@ -135,3 +136,62 @@ def test_the_stacks_of_a_device_move_what_its_sheet_says():
     """MI300X: eight stacks of 1,024 pins at 5.2 Gbit/s."""
     stack = roofline.stack_bytes_per_s(n_pins=1024, pin_bits_per_s=5.2e9)
     assert_allclose(8 * stack, 5.325e12, rtol=1e-4)
+
+
+@pytest.mark.parametrize("share", ["bandwidth_fraction", "compute_fraction"])
+def test_a_share_of_zero_is_refused_by_its_name(share):
+    with pytest.raises(ValueError, match=rf"^{share} must be positive, got 0\.0"):
+        roofline.step_s(step_bytes=1, step_flop=1, **H100, **{share: 0})
+
+
+def test_a_ridge_needs_both_roofs():
+    roofs = {"peak_flop_per_s": 1e15, "memory_bytes_per_s": 3e12}
+    for name in roofs:
+        with pytest.raises(ValueError, match=f"^{name} must be positive, got 0.0"):
+            roofline.ridge_flop_per_byte(**(roofs | {name: 0}))
+
+
+def test_a_link_of_no_width_is_refused():
+    with pytest.raises(ValueError, match=r"^bytes_per_s must be positive, got 0\.0"):
+        roofline.transfer_s(moved_bytes=1, bytes_per_s=0)
+
+
+@seeded
+@given(moving=instants, computing=instants, unit=st.floats(0.1, 1000))
+def test_an_overlap_favours_no_side_and_knows_no_unit_of_time(moving, computing, unit):
+    both = roofline.overlapped_s(moving_s=moving, computing_s=computing)
+    turned = roofline.overlapped_s(moving_s=computing, computing_s=moving)
+    scaled = roofline.overlapped_s(moving_s=unit * moving, computing_s=unit * computing)
+    assert_allclose([turned, scaled / unit], both, rtol=1e-9, atol=1e-12)
+    slower, one_by_one = max(moving, computing), moving + computing
+    assert slower * (1 - 1e-9) <= both <= one_by_one * (1 + 1e-9) + 1e-12
+
+
+def test_nothing_to_do_takes_no_time():
+    assert roofline.stack_bytes_per_s(n_pins=0, pin_bits_per_s=1e9) == 0
+    assert roofline.stack_bytes_per_s(n_pins=1024, pin_bits_per_s=0) == 0
+    assert roofline.flop_s(flop=0, peak_flop_per_s=1e15) == 0
+    assert roofline.transfer_s(moved_bytes=0, bytes_per_s=1e9) == 0
+    assert roofline.step_s(step_bytes=0, step_flop=0, **H100) == 0
+    assert roofline.prefill_s(prefill_flop=0, weight_bytes=0, **H100) == 0
+
+
+def test_an_empty_step_moves_the_weights_and_users_of_nothing_move_nothing():
+    assert roofline.step_bytes(n_users=0, weight_bytes=35e9, traffic_bytes=1e9) == 35e9
+    assert roofline.step_bytes(n_users=7, weight_bytes=0, traffic_bytes=1) == 7
+    assert roofline.step_bytes(n_users=np.inf, weight_bytes=35e9, traffic_bytes=0) == 35e9
+    assert roofline.step_flop(n_users=0, token_flop=140e9) == 0
+    assert roofline.step_flop(n_users=7, token_flop=0) == 0
+
+
+def test_each_share_slows_its_own_roof():
+    """Memory-bound by half the bandwidth, arithmetic-bound by a tenth of the peak."""
+    memory = {"step_bytes": 3.35e12, "step_flop": 1.0}
+    arithmetic = {"step_bytes": 1.0, "step_flop": 989e12}
+    shares = {"bandwidth_fraction": 0.5, "compute_fraction": 0.1}
+    assert_allclose(roofline.step_s(**memory, **H100, **shares), 2)
+    assert_allclose(roofline.step_s(**arithmetic, **H100, **shares), 10)
+    assert_allclose(roofline.step_s(**memory, **H100), 1)
+    assert_allclose(roofline.step_s(**arithmetic, **H100), 1)
+    read = {"weight_bytes": 3.35e12, "prefill_flop": 1.0}
+    assert_allclose(roofline.prefill_s(**read, **H100, **shares), 2)

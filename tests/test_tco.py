@@ -93,3 +93,10 @@ def test_never_is_infinite():
 def test_at_the_even_hour_both_have_cost_the_same():
     hours = tco.even_h(cost_usd=300e3, rent_usd_per_h=30, opex_usd_per_h=4)
     assert_allclose(300e3 + 4 * hours, 30 * hours)
+
+
+def test_cents_count_as_dollars_do():
+    """Rents and savings below a dollar; at the rent itself full use is just enough."""
+    found = tco.even_busy_share(owned_usd_per_h=0.5, rent_usd_per_h=[0, 0.4, 0.5, 0.8])
+    assert_allclose(found, [np.inf, np.inf, 1, 0.625])
+    assert_allclose(tco.even_h(cost_usd=100, rent_usd_per_h=0.75, opex_usd_per_h=0.5), 400)
