@@ -8,6 +8,8 @@ Infinity passes where a limit makes sense (a window without an end); NaN never d
 from __future__ import annotations
 
 import functools
+from decimal import Decimal
+from numbers import Real
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -78,10 +80,16 @@ def summed(by_group: NDArray[np.float64] | np.float64) -> Floats:
 
 
 def _floats(name: str, value: ArrayLike) -> NDArray[np.float64]:
+    """Return numbers as floats; text that reads as one, a date or an imaginary part is none."""
     try:
-        return np.asarray(value, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name} must be a number or an array of numbers, got {value!r}") from None
+        given = np.asarray(value)
+        if given.dtype.kind in "biuf" or (
+            given.dtype.kind == "O" and all(isinstance(one, Real | Decimal) for one in given.flat)
+        ):
+            return given.astype(np.float64, copy=False)
+    except (TypeError, ValueError):  # lists of unequal length
+        pass
+    raise ValueError(f"{name} must be a number or an array of numbers, got {value!r}")
 
 
 def _require(

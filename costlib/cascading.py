@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from costlib._checks import Floats, fraction, non_negative
+from costlib._checks import Floats, fraction, non_negative, within
 
 __all__ = [
     "cascade_quality",
@@ -133,7 +133,7 @@ def cascade_quality(
     Raises
     ------
     ValueError
-        If an argument lies outside [0, 1].
+        If an argument lies outside [0, 1], or more is right at one model only than can be.
 
     Notes
     -----
@@ -147,11 +147,13 @@ def cascade_quality(
     array([0.9296 , 0.86395])
     """
     kept = fraction("weak_quality", weak_quality)
-    won = fraction("caught_fraction", caught_fraction) * fraction(
-        "only_strong_fraction", only_strong_fraction
+    better = fraction("only_strong_fraction", only_strong_fraction)
+    worse = fraction("only_weak_fraction", only_weak_fraction)
+    won = fraction("caught_fraction", caught_fraction) * within(
+        "only_strong_fraction", better, "1 - weak_quality", 1 - kept
     )
-    lost = fraction("false_alarm_fraction", false_alarm_fraction) * fraction(
-        "only_weak_fraction", only_weak_fraction
+    lost = fraction("false_alarm_fraction", false_alarm_fraction) * within(
+        "only_weak_fraction", worse, "weak_quality", kept
     )
     return kept + won - lost
 

@@ -69,7 +69,7 @@ def share_limit_tokens(
     np.float64(3261.0)
     """
     deviate = special.ndtri(fraction("clipped_fraction", clipped_fraction))
-    width = non_negative("sigma", sigma)
+    width = positive("sigma", sigma)
     return positive("mean_tokens", mean_tokens) * np.exp(-width * deviate - width * width / 2)
 
 

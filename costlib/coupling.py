@@ -225,16 +225,18 @@ def settled_fraction(
     array([0.   , 0.087, 0.36 ])
     """
     extra = non_negative("strong_usd", strong_usd) - non_negative("weak_usd", weak_usd)
-    price, rate = non_negative("waiting_usd_per_h", waiting_usd_per_h), requests_per_s
+    price = non_negative("waiting_usd_per_h", waiting_usd_per_h)
+    rate = non_negative("requests_per_s", requests_per_s)
     strong_s = positive("strong_service_s", strong_service_s)
     weak_s = positive("weak_service_s", weak_service_s)
     strong_n = non_negative("n_strong_servers", n_strong_servers)
     weak_n = non_negative("n_weak_servers", n_weak_servers)
+    scv = non_negative("service_scv", service_scv)
 
     def dearer(share: Floats) -> Floats:
         """How much a strong answer costs more than a weak one, time included."""
-        strong = np.asarray(_sojourn_s(share, rate, strong_s, strong_n, service_scv))
-        weak = np.asarray(_sojourn_s(1 - share, rate, weak_s, weak_n, service_scv))
+        strong = np.asarray(_sojourn_s(share, rate, strong_s, strong_n, scv))
+        weak = np.asarray(_sojourn_s(1 - share, rate, weak_s, weak_n, scv))
         # Two queues without end are compared by how full they are.
         endless = np.isinf(strong) & np.isinf(weak)
         full = _busy(share, strong_s, strong_n) - _busy(1 - share, weak_s, weak_n)
@@ -242,10 +244,8 @@ def settled_fraction(
         time = np.where(price > 0, _times(price / SECONDS_PER_HOUR, later), 0.0)
         return np.asarray(np.where(endless, full, extra + time))
 
-    shape = np.broadcast_shapes(
-        *(np.shape(each) for each in (extra, price, rate, strong_s, weak_s, strong_n, weak_n)),
-        np.shape(service_scv),
-    )
+    given = (extra, price, rate, strong_s, weak_s, strong_n, weak_n, scv)
+    shape = np.broadcast_shapes(*map(np.shape, given))
     low, high = halved(lambda share: dearer(share) > 0, np.zeros(shape), np.ones(shape))
     found = np.where(high >= 1, 1.0, np.where(low <= 0, 0.0, (low + high) / 2))
     return found[()]

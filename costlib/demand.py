@@ -117,7 +117,7 @@ def apparent_elasticity(
     Returns
     -------
         What a reader of two totals sees; infinite where the volume moved and the price
-        did not. [-]
+        did not, negative where both rose or both fell. [-]
 
     Raises
     ------

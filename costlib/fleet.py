@@ -371,7 +371,7 @@ def lag_fraction(
 
     Returns
     -------
-        Reserve over what is used now. [-]
+        Reserve over what is used now; above 1 where use more than doubles meanwhile. [-]
 
     Raises
     ------

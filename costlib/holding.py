@@ -132,7 +132,7 @@ def stage_value_usd(
 
     Returns
     -------
-        Value on the day of the purchase. [USD]
+        Value on the day of the purchase; negative if operation costs more. [USD]
 
     Raises
     ------
@@ -208,7 +208,7 @@ def holding_npv_usd(
 
     Returns
     -------
-        Value on the day of the purchase; zero if it is sold at once. [USD]
+        Value on the day of the purchase; zero if it is sold at once, negative for a loss. [USD]
 
     Raises
     ------

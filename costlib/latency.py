@@ -151,9 +151,8 @@ def slot_wait_s(
         "output_token_s", output_token_s
     )
     slots = np.where(running > 0, running, 1.0)
-    ahead = np.where(running > 0, clients / slots - 1.0, np.inf)
-    over = clients > running
-    return np.where(over, ahead, 0.0) * np.where(over, served, 1.0)
+    ahead = np.where(clients > running, clients / slots - 1.0, 0.0) * served
+    return np.where((running > 0) | (clients == 0), ahead, np.inf)[()]
 
 
 def first_token_s(

@@ -469,7 +469,7 @@ def yearly_fall_fraction(
 
     Returns
     -------
-        Share of the price that is lost each year. [-]
+        Share of the price that is lost each year; negative where it rose. [-]
 
     Raises
     ------
@@ -544,7 +544,7 @@ def split_usd_per_mtok(
     """
     each = non_negative("own_weight", own_weight)
     all_of_it = positive(
-        "the weight of all tokens",
+        "own_tokens and other_tokens by their weights",
         non_negative("own_tokens", own_tokens) * each
         + non_negative("other_tokens", other_tokens) * non_negative("other_weight", other_weight),
     )

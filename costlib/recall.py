@@ -27,6 +27,7 @@ __all__ = [
 
 N_CONTEXTS: Final = 32  # contexts that an experiment averages over
 N_ANYWHERE: Final = 8  # queries per context where the distance does not matter
+ANYWHERE: Final = np.zeros(())  # stands for the distance there
 
 Array = NDArray[np.float64]
 
@@ -172,7 +173,7 @@ def eviction_recall_fraction(
 
     return _experiment(
         answered,
-        None,
+        ANYWHERE,
         n_pairs,
         head_dim,
         fraction("resemblance_fraction", resemblance_fraction),
@@ -456,17 +457,18 @@ class _Task:
 
 def _experiment(
     answered: Callable[..., NDArray[np.bool_]],
-    distance_tokens: ArrayLike | None,
+    distance_tokens: ArrayLike,
     n_pairs: ArrayLike,
     head_dim: ArrayLike,
     *settings: Floats,
     seed: ArrayLike,
 ) -> Floats:
-    """Share of right answers; every setting meets the same contexts. No distance: any."""
+    """Share of right answers; every setting meets the same contexts."""
+    anywhere = distance_tokens is ANYWHERE
     number = int(_whole("seed", seed))
     pairs = positive("n_pairs", _whole("n_pairs", n_pairs))
-    away = np.zeros(()) if distance_tokens is None else _within(distance_tokens, pairs)
-    width = positive("head_dim", _whole("head_dim", head_dim))
+    away = ANYWHERE if anywhere else _within(distance_tokens, pairs)
+    width = positive("head_dim, less 1,", _whole("head_dim", head_dim) - 1) + 1
     aways, *columns = np.broadcast_arrays(away, pairs, width, *settings)
     table = np.stack([column.ravel() for column in columns], axis=1)
     runs, run = np.unique(table, axis=0, return_inverse=True)
@@ -476,15 +478,15 @@ def _experiment(
             task, shape = _Task(int(rows), int(dim), number), (rows, dim)
         mine = run.ravel() == index
         asked, which = np.unique(aways.ravel()[mine], return_inverse=True)
-        if distance_tokens is None:
-            anywhere = np.random.default_rng([number, 2])
-            wanted = anywhere.integers(int(rows), size=(N_CONTEXTS, N_ANYWHERE))
+        if anywhere:
+            draw = np.random.default_rng([number, 2])
+            wanted = draw.integers(int(rows), size=(N_CONTEXTS, N_ANYWHERE))
         else:
             wanted = np.broadcast_to((rows - asked).astype(np.int64), (N_CONTEXTS, len(asked)))
         task.ask(wanted)
         right = answered(task, *setting)
         share = right.mean(axis=0)
-        shares[mine] = share.mean() if distance_tokens is None else share[which]
+        shares[mine] = share.mean() if anywhere else share[which]
     return shares.reshape(aways.shape)[()]
 
 

@@ -99,7 +99,8 @@ def rounding_bound(
     array([  0.5, 316.2, 500. ])
     """
     step = non_negative("rounding_step", rounding_step)
-    return step / 2 * _geometric(non_negative("n_tokens", n_tokens), non_negative("decay", decay))
+    times = _geometric(non_negative("n_tokens", n_tokens), non_negative("decay", decay))
+    return step / 2 * np.where(step > 0, times, 0.0)
 
 
 def rounding_rms(
@@ -137,7 +138,9 @@ def rounding_rms(
     """
     step = non_negative("rounding_step", rounding_step)
     tokens = non_negative("n_tokens", n_tokens)
-    return step * np.sqrt(_geometric(tokens, non_negative("decay", decay) ** 2) / 12)
+    times = _geometric(tokens, non_negative("decay", decay) ** 2)
+    error: Floats = step * np.sqrt(np.where(step > 0, times, 0.0) / 12)
+    return error
 
 
 def state_rms(*, decay: ArrayLike) -> Floats:
@@ -199,8 +202,9 @@ def integer_step(*, state_bits: ArrayLike, largest_value: ArrayLike) -> Floats:
     >>> integer_step(state_bits=8, largest_value=127)
     np.float64(1.0)
     """
-    codes = np.exp2(non_negative("state_bits", state_bits) - 1) - 1
-    return non_negative("largest_value", largest_value) / positive("state_bits, less 1,", codes)
+    bits = positive("state_bits, less 1,", non_negative("state_bits", state_bits) - 1)
+    code = np.exp2(-bits)
+    return non_negative("largest_value", largest_value) * code / (1 - code)
 
 
 def rounding_error(

@@ -393,4 +393,4 @@ def saved_fraction(
         )
         for price in (mean, input_usd_per_mtok)
     )
-    return 1 - with_cache / positive("the bill without a cache", without)
+    return 1 - with_cache / positive("input_tokens, output_tokens by price", without)

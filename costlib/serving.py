@@ -567,5 +567,5 @@ def backfill_saved_fraction(
     fraction("busy_fraction plus backfill_fraction", np.round(busy + filled, 9))
     kept = busy * (1.0 - fraction("lost_fraction", lost_fraction))
     earning = kept + filled * fraction("price_fraction", price_fraction)
-    saved: Floats = 1.0 - busy / positive("what is left to earn with", earning)
+    saved: Floats = 1.0 - busy / positive("busy_fraction less lost_fraction", earning)
     return saved

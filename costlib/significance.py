@@ -118,7 +118,8 @@ def apart_half_width(
     first = fraction("only_first_fraction", only_first_fraction)
     second = fraction("only_second_fraction", only_second_fraction)
     spread = np.maximum(first + second - (first - second) ** 2, 0)
-    return _two_sided(confidence_fraction) * np.sqrt(spread / positive("n_questions", n_questions))
+    error = np.sqrt(spread / positive("n_questions", n_questions))
+    return _times(_two_sided(confidence_fraction), error)
 
 
 def n_unpaired_questions(
@@ -166,8 +167,8 @@ def n_unpaired_questions(
     other = fraction("other_success_fraction", other_success_fraction)
     middle = (one + other) / 2
     gap = np.abs(one - other)
-    alike = _two_sided(confidence_fraction) * np.sqrt(2 * middle * (1 - middle))
-    apart = _power(power_fraction) * np.sqrt(one * (1 - one) + other * (1 - other))
+    alike = _times(_two_sided(confidence_fraction), np.sqrt(2 * middle * (1 - middle)))
+    apart = _times(_power(power_fraction), np.sqrt(one * (1 - one) + other * (1 - other)))
     return _whole(alike + apart, gap)
 
 
@@ -216,8 +217,8 @@ def n_paired_questions(
     second = fraction("only_second_fraction", only_second_fraction)
     gap = np.abs(first - second)
     differ = first + second
-    alike = _two_sided(confidence_fraction) * np.sqrt(differ)
-    apart = _power(power_fraction) * np.sqrt(np.maximum(differ - gap**2, 0))
+    alike = _times(_two_sided(confidence_fraction), np.sqrt(differ))
+    apart = _times(_power(power_fraction), np.sqrt(np.maximum(differ - gap**2, 0)))
     return _whole(alike + apart, gap)
 
 
@@ -306,6 +307,12 @@ def _two_sided(confidence_fraction: ArrayLike) -> Floats:
 def _power(power_fraction: ArrayLike) -> Floats:
     power: Floats = special.ndtri(fraction("power_fraction", power_fraction))
     return power
+
+
+def _times(deviate: Floats, error: Floats) -> Floats:
+    """Deviate, infinite for certainty, times an error; nothing is left where nothing varies."""
+    some = error > 0
+    return np.where(some, deviate, 0.0)[()] * error
 
 
 def _whole(root: Floats, gap: Floats) -> Floats:

@@ -106,7 +106,7 @@ def varied_s(
     Returns
     -------
         Time: what never varies, and the quantile of a gamma law with the mean and the variance of
-        the rest; infinite for all of them. [s]
+        the rest; infinite for all of them, or where either has no end. [s]
 
     Raises
     ------
@@ -131,7 +131,9 @@ def varied_s(
     varying = np.minimum(np.sqrt(scv), 1.0)
     mean = service * varying + non_negative("wait_s", wait_s)
     variance = scv * service**2 + non_negative("deviation_s", deviation_s) ** 2
-    known = (mean > 0) & (variance > 0)
+    bounded = np.isfinite(mean + variance)
+    known = bounded & (mean > 0) & (variance > 0)
     some, spread = np.where(known, mean, 1.0), np.where(known, variance, 1.0)
     rest = special.gammaincinv(some**2 / spread, share) * spread / some
-    return service * (1.0 - varying) + np.where(known, rest, mean)
+    late = np.where(bounded, np.where(known, rest, mean), np.inf)
+    return service * (1.0 - varying) + late

@@ -336,7 +336,8 @@ def abandoned_fraction(
     rate, finite = np.asarray(requests_per_s, dtype=float), np.isfinite(waiting)
     coming = np.where(rate > 0, rate, 1.0) * np.asarray(patience_s, dtype=float)
     left = np.where(finite, waiting, 0.0) / coming
-    return np.where(finite, left, 1 - servers / np.maximum(load, 1e-300))[()]
+    lost = np.where(finite, left, 1 - servers / np.maximum(load, 1e-300))
+    return np.minimum(lost, 1.0)[()]  # beyond it by rounding only
 
 
 # --- how many --------------------------------------------------------------------------------

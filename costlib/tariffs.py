@@ -289,7 +289,8 @@ def band_usd(
 
     Returns
     -------
-        What they pay less what they cost; the bands sum to the profit of a user. [USD]
+        What they pay less what they cost, negative for a loss; the bands sum to the profit of a
+        user. [USD]
 
     Raises
     ------

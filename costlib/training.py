@@ -48,7 +48,7 @@ def mfu_fraction(
     Raises
     ------
     ValueError
-        If an argument is out of its range.
+        If an argument is out of its range, or more than the peak is reached.
 
     Notes
     -----
@@ -62,7 +62,8 @@ def mfu_fraction(
     np.float64(0.5238)
     """
     peak = positive("n_accelerators", n_accelerators) * positive("peak_flop_per_s", peak_flop_per_s)
-    return non_negative("flop_per_s", flop_per_s) / peak
+    reached = non_negative("flop_per_s", flop_per_s)
+    return within("flop_per_s", reached, "n_accelerators * peak_flop_per_s", peak) / peak
 
 
 def run_h(flop: ArrayLike, *, peak_flop_per_s: ArrayLike, compute_fraction: ArrayLike) -> Floats:

@@ -191,7 +191,7 @@ def test_the_seed_decides_and_the_same_one_gives_the_same_shares(experiment, giv
         ({"distance_tokens": 129}, "distance_tokens must not exceed n_pairs"),
         ({"distance_tokens": 0}, "distance_tokens must be positive"),
         ({"n_pairs": 10.5}, "n_pairs must be a whole number"),
-        ({"head_dim": 0}, "head_dim must be positive"),
+        ({"head_dim": 1}, "head_dim, less 1, must be positive"),
         ({"seed": 0.5}, "seed must be a whole number"),
         ({"window_tokens": 0}, "window_tokens must be positive"),
     ],
