@@ -176,7 +176,8 @@ def clipped_scv(*, limit_tokens: ArrayLike, mean_tokens: ArrayLike, sigma: Array
     array([1.9 , 3.22])
     """
     mean = _moment(1, limit_tokens, mean_tokens, sigma)
-    return _moment(2, limit_tokens, mean_tokens, sigma) / (mean * mean) - 1
+    scv = _moment(2, limit_tokens, mean_tokens, sigma) / (mean * mean) - 1
+    return np.maximum(scv, 0.0)  # below it by rounding only
 
 
 def clipped_third_moment(

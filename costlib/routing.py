@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import special
 
-from costlib._checks import Floats, fraction, non_negative, positive
+from costlib._checks import Floats, fraction, non_negative, positive, within
 
 __all__ = [
     "affordable_fraction",
@@ -258,11 +258,13 @@ def routed_quality(
     """
     share = fraction("strong_fraction", strong_fraction)
     better = fraction("only_strong_fraction", only_strong_fraction)
+    weak = non_negative("weak_quality", weak_quality)
     worse = fraction("only_weak_fraction", only_weak_fraction)
+    worse = within("only_weak_fraction", worse, "weak_quality", weak)
     skill = fraction("skill_fraction", skill_fraction)
     chance = share * (better - worse)
     oracle = np.minimum(share, better) - np.maximum(share - 1 + worse, 0)
-    return non_negative("weak_quality", weak_quality) + (1 - skill) * chance + skill * oracle
+    return weak + (1 - skill) * chance + skill * oracle
 
 
 def skill_share(

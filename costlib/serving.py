@@ -316,7 +316,7 @@ def token_usd_per_mtok(
     per_token = roofline.step_s(  # one user's share, so that a crowd without end has a limit
         step_bytes=roofline.step_bytes(
             n_users=1,
-            weight_bytes=np.where(users > 0, weights / np.where(users > 0, users, 1.0), np.inf),
+            weight_bytes=weights / np.where(users > 0, users, 1.0),
             traffic_bytes=traffic_bytes,
         ),
         step_flop=non_negative("token_flop", token_flop),
@@ -326,7 +326,7 @@ def token_usd_per_mtok(
         compute_fraction=compute_fraction,
     )
     rent = rent_usd(held_s=1, rent_usd_per_h=rent_usd_per_h, n_accelerators=n_accelerators)
-    return rent * per_token * TOKENS_PER_MTOK
+    return np.where(users > 0, rent * per_token * TOKENS_PER_MTOK, np.inf)[()]
 
 
 def capacity_users(
@@ -369,7 +369,7 @@ def capacity_users(
 
     Returns
     -------
-        Whole users. [-]
+        Whole users; infinite where a sequence takes no memory. [-]
 
     Raises
     ------

@@ -216,7 +216,7 @@ def held_users(
 
     Returns
     -------
-        Whole users. [-]
+        Whole users; infinite where a sequence takes no memory. [-]
 
     Raises
     ------

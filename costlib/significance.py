@@ -48,7 +48,7 @@ def score_half_width(
 
     Returns
     -------
-        Half width, as a fraction. [-]
+        Half width, as a fraction; infinite for certainty where anything varies. [-]
 
     Raises
     ------
@@ -72,7 +72,7 @@ def score_half_width(
     worded = non_negative("prompt_deviation", prompt_deviation) ** 2 / positive(
         "n_prompts", n_prompts
     )
-    return _two_sided(confidence_fraction) * np.sqrt(asked + worded)
+    return _times(_two_sided(confidence_fraction), np.sqrt(asked + worded))
 
 
 def apart_half_width(
@@ -97,7 +97,7 @@ def apart_half_width(
 
     Returns
     -------
-        Half width, as a fraction. [-]
+        Half width, as a fraction; infinite for certainty where anything varies. [-]
 
     Raises
     ------
@@ -305,7 +305,9 @@ def _two_sided(confidence_fraction: ArrayLike) -> Floats:
 
 
 def _power(power_fraction: ArrayLike) -> Floats:
-    power: Floats = special.ndtri(fraction("power_fraction", power_fraction))
+    power: Floats = special.ndtri(
+        positive("power_fraction", fraction("power_fraction", power_fraction))
+    )
     return power
 
 
@@ -317,5 +319,5 @@ def _times(deviate: Floats, error: Floats) -> Floats:
 
 def _whole(root: Floats, gap: Floats) -> Floats:
     some = gap > 0
-    number = np.ceil((root / np.where(some, gap, 1.0)) ** 2 - 1e-9)
+    number = np.ceil((np.maximum(root, 0.0) / np.where(some, gap, 1.0)) ** 2 - 1e-9)
     return np.where(some, number, np.inf)[()]
