@@ -1,4 +1,4 @@
-"""What a thesis of the field is: words, a verdict, the number that decides, where it turns."""
+"""What a thesis is: words, a verdict, the number that decides, where it turns."""
 
 from __future__ import annotations
 
@@ -16,15 +16,16 @@ from costlib import claims, study
 __all__ = ["VERDICTS", "Thesis", "flip", "printed", "verdict"]
 
 VERDICTS: Final = ("holds", "holds only if", "fails")
+N_OF_FIELD: Final = 41  # the arguments of the field come first; the chapters add the others
 
 Margin = Callable[[float], Any]  # above zero where the thesis holds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Thesis:
-    """An argument of the field, judged by computed numbers."""
+    """An argument of the field or of a chapter, judged by computed numbers."""
 
-    number: int  # 1 to 41
+    number: int  # from 1 on
     words: str  # the argument in our words
     verdict: str  # one of VERDICTS
     because: str  # what decides, with the numbers
@@ -39,6 +40,11 @@ class Thesis:
         for name in ("words", "because", "flip"):
             text = re.sub(r"(?<=\d)\s?%", "\u00a0%", getattr(self, name))
             object.__setattr__(self, name, text)
+
+    @property
+    def of_field(self) -> bool:
+        """Whether the field argues so; if not, a chapter states and decides it."""
+        return self.number <= N_OF_FIELD
 
 
 def verdict(margin: Margin, tried: ArrayLike) -> str:

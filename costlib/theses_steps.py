@@ -1,4 +1,4 @@
-"""Theses on what a step takes: experts, chips, batches, drafts (9 to 11, 29, 30)."""
+"""Theses on what a step takes: experts, batches, drafts, links (9 to 11, 29, 30, 42 to 45)."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from costlib import (
     drafts,
     frontier,
     kv,
+    layouts,
     mixtures,
     roofline,
     serve,
@@ -24,27 +25,43 @@ from costlib import (
     workloads,
 )
 from costlib._thesis import Thesis, flip, printed, verdict
+from costlib._words import usd as money
 from costlib.theses_physics import HEADS, RENT, RESERVE, SEVENTY, SHORT
 
-__all__ = ["batch_saving", "chip_generation", "draft_length", "draft_load", "expert_saving"]
+__all__ = [
+    "active_twin",
+    "batch_saving",
+    "chip_generation",
+    "draft_acceptance",
+    "draft_length",
+    "draft_load",
+    "expert_saving",
+    "idle_hours",
+    "slow_links",
+]
 
 DRAFT_TOKENS: Final = 4
+DRAFT_STEP: Final = 0.05  # of a plain step, for each token drafted
 
 
-@functools.cache
-def _twins() -> Any:
-    clients = np.unique(np.append(2.0 ** np.arange(0, 12.5, 0.5), 128.0))
+def _twin_costs(n_clients: ArrayLike) -> Any:
+    """Cost of a mixture on eight H200 over that of its dense twins, with its 80 % interval."""
     load = deploy.scenarios(
         "Qwen3.5-397B-A17B",
         "H200",
         weight_format="fp8",
         n_accelerators=8,
-        n_clients=clients,
+        n_clients=np.atleast_1d(np.asarray(n_clients, float)),
         input_tokens=1_024,
         output_tokens=1_024,
     )
-    table = mixtures.cost_ratios(load, rent_usd_per_h=RENT)
-    return table.pivot_table("ratio", "clients", "twin")
+    return mixtures.cost_ratios(load, rent_usd_per_h=RENT)
+
+
+@functools.cache
+def _twins() -> Any:
+    clients = np.unique(np.append(2.0 ** np.arange(0, 12.5, 0.5), 128.0))
+    return _twin_costs(clients).pivot_table("ratio", "clients", "twin")
 
 
 def expert_saving(wanted_times: ArrayLike = 10.0) -> Thesis:
@@ -185,8 +202,8 @@ def batch_saving(context_tokens: ArrayLike | None = None) -> Thesis:
     )
 
 
-def _gain(model: str, n_clients: ArrayLike, prompt_tokens: ArrayLike, kept: float) -> Any:
-    """How many times as fast drafts of four make a token on eight H200."""
+def _passes(model: str, n_clients: ArrayLike, prompt_tokens: ArrayLike) -> Any:
+    """Seconds of a plain step, and of a pass that checks drafts of four, on eight H200."""
     clients = np.asarray(n_clients, float)
     load: dict[str, Any] = {
         "weight_format": "fp8",
@@ -195,13 +212,18 @@ def _gain(model: str, n_clients: ArrayLike, prompt_tokens: ArrayLike, kept: floa
         "input_tokens": np.asarray(prompt_tokens, float),
         "output_tokens": 1_000,
     }
-    plain, checked = (
+    return tuple(
         serve.prediction(deploy.scenarios(model, "H200", draft_tokens=n, **load)).step_s
         for n in (0, DRAFT_TOKENS)
     )
+
+
+def _gain(model: str, n_clients: ArrayLike, prompt_tokens: ArrayLike, kept: float) -> Any:
+    """How many times as fast drafts of four make a token on eight H200."""
+    plain, checked = _passes(model, n_clients, prompt_tokens)
     return plain / drafts.token_s(
         pass_s=checked,
-        draft_s=plain * 0.05,
+        draft_s=plain * DRAFT_STEP,
         acceptance_fraction=kept,
         draft_tokens=DRAFT_TOKENS,
     )
@@ -269,5 +291,159 @@ def draft_length(intensity_flop_per_byte: ArrayLike | None = None) -> Thesis:
         flip=f"attention below {at:.0f} FLOP per byte of cache, with drafts of {DRAFT_TOKENS} on "
         "an H200; above, arithmetic is the bound",
         anchor="notebooks/speculative#long-context-brings-it-back",
+        turns=at,
+    )
+
+
+def draft_acceptance(n_clients: ArrayLike = (1, 16, 64, 128, 256)) -> Thesis:
+    """Thesis 42: tried over the users at once, as the chapter has them."""
+    said = 0.5
+
+    def needed(users: float) -> float:
+        """Acceptance at which drafts break even."""
+        plain, checked = _passes("Llama-3.1-70B", users, 1_000)
+        return float(
+            np.squeeze(
+                drafts.acceptance_fraction(
+                    accepted_tokens=checked / plain + DRAFT_TOKENS * DRAFT_STEP,
+                    draft_tokens=DRAFT_TOKENS,
+                )
+            )
+        )
+
+    at = flip(lambda users: needed(users) - said, 1, 256)
+    return Thesis(
+        number=42,
+        words="Drafts pay only if at least half of them are kept.",
+        verdict=verdict(lambda users: needed(users) - said, n_clients),
+        because=f"Drafts of {DRAFT_TOKENS} for Llama-3.1-70B on eight H200 break even where "
+        f"{needed(1):.0%} are kept with one user, {needed(64):.0%} with 64 and {needed(256):.0%} "
+        "with 256. While reading is the bound a rejected token costs next to nothing; once "
+        "arithmetic is, each is paid for.",
+        value=needed(256),
+        unit="share kept",
+        flip=f"more than {at:.0f} users at once; with fewer less than half is enough",
+        anchor="notebooks/speculative#what-would-change-the-answer",
+        turns=at,
+    )
+
+
+def active_twin(n_clients: ArrayLike = (1, 64, 4_096)) -> Thesis:
+    """Thesis 43: tried over the clients at once: alone, at the dearest, and full."""
+
+    def ratio(clients: float, column: str = "ratio") -> float:
+        table = _twin_costs(clients)
+        return float(table.loc[table.twin == "active size", column].iloc[0])
+
+    def margin(clients: float) -> float:
+        return 1 - ratio(clients, "low")  # the interval of the prediction spans equal cost
+
+    few, at = flip(margin, 1, 64), flip(margin, 64, 4_096)
+    alone, worst, full = (ratio(clients) for clients in (1, 64, 4_096))
+    return Thesis(
+        number=43,
+        words="A mixture with 17B parameters at work costs what a dense 17B does.",
+        verdict=verdict(margin, n_clients),
+        because=f"On eight H200 Qwen3.5-397B-A17B costs {alone:.1f} times as much for one client, "
+        f"{worst:.1f} times for 64 and {full:.1f} times for 4,096. A token multiplies 17B, but a "
+        "step of 64 reads most of the experts, and few tokens share them.",
+        value=worst,
+        unit="times",
+        flip=f"fewer than {np.ceil(few):.0f} clients at once, or more than some "
+        f"{round(at, -2):,.0f}: there the 80 % interval of the prediction spans equal cost",
+        anchor="notebooks/moe#two-dense-twins",
+        turns=at,
+    )
+
+
+@functools.cache
+def _linked(link_bytes_per_s: float) -> Any:
+    """Cost of Llama-3.1-70B on eight H100 by layout and link; the first link is their own."""
+    case = layouts.Case(
+        model="Llama-3.1-70B",
+        accelerator="H100",
+        weight_format="fp8",
+        input_tokens=8_000,
+        output_tokens=1_000,
+        user_tokens_per_s=30,
+        first_token_s=3,
+        rent_usd_per_h=RENT,
+        most_accelerators=8,
+        node_accelerators=8,
+        network_bytes_per_s=50e9,
+        network_latency_s=1e-5,
+    )
+    rows = layouts.candidates(case.model, most_accelerators=8).set_index("words")
+    cuts = rows.loc[["tensor 8", "pipeline 8"]]
+    own = catalog.accelerator(case.accelerator).link_bytes_per_s
+    found = layouts.link_costs(
+        layouts.loads(case, cuts, n_clients=64.0),
+        rates={"own": own, "other": link_bytes_per_s},
+        rent_usd_per_h=RENT,
+    )
+    return found.assign(words=np.tile(cuts.index, 2)).set_index(["words", "link"])
+
+
+def slow_links(link_bytes_per_s: ArrayLike | None = None) -> Thesis:
+    """Thesis 44: tried over the bandwidth of a link, by default those slower than NVLink."""
+    rates = layouts.fast_links("H100")
+    host = rates["PCIe 5 x16"]
+    slower = [rate for rate in rates.values() if rate < max(rates.values())]
+    forgiven = 1.1  # times as dear
+
+    def dearer(rate: float, cut: str = "tensor 8") -> float:
+        usd = _linked(rate).usd_per_mtok
+        return float(usd[cut, "other"] / usd[cut, "own"])
+
+    at = flip(lambda rate: forgiven - dearer(rate), host, max(rates.values()))
+    usd = _linked(host).usd_per_mtok
+    worth = float(_linked(host).fair_rent_usd_per_h["tensor 8", "other"])
+    return Thesis(
+        number=44,
+        words="How the GPUs are joined is a detail: PCIe does as well as NVLink.",
+        verdict=verdict(
+            lambda rate: forgiven - dearer(rate),
+            slower if link_bytes_per_s is None else link_bytes_per_s,
+        ),
+        because=f"Cut into one tensor group of eight H100, Llama-3.1-70B costs "
+        f"{money(float(usd['tensor 8', 'own']))} a million over NVLink and "
+        f"{money(float(usd['tensor 8', 'other']))} over PCIe 5: such a GPU is worth "
+        f"{money(worth)} an hour instead of {money(RENT)}. Cut between layers the link takes "
+        f"{100 * (dearer(host, 'pipeline 8') - 1):.0f} %, but every user is slower.",
+        value=dearer(host),
+        unit="times",
+        flip=f"links above {at / 1e9:.0f} GB/s for one tensor group, if a tenth is forgiven; or a "
+        "pipeline, over any of them",
+        anchor="notebooks/parallelism#what-the-links-cost",
+        turns=at,
+    )
+
+
+def idle_hours(late_fraction: ArrayLike = (0, 0.05, 0.1, 0.2)) -> Thesis:
+    """Thesis 45: tried over the live requests that backfill makes late, as the chapter has them."""
+    busy, half = 0.7, 0.5  # of the time; of the price, as vendors list work that can wait
+
+    def saved(late: float, price: float = half) -> float:
+        return float(
+            serving.backfill_saved_fraction(
+                busy_fraction=busy,
+                backfill_fraction=1 - busy,
+                price_fraction=price,
+                lost_fraction=late,
+            )
+        )
+
+    at = flip(saved, 0, 0.99)
+    return Thesis(
+        number=45,
+        words="Idle machines earn with work that can wait, even at half price.",
+        verdict=verdict(saved, late_fraction),
+        because=f"A fleet that fills its idle {1 - busy:.0%} saves {saved(0):.0%} of a token at "
+        f"half price, {saved(0.1):.0%} if a tenth of the live requests come late for it. The "
+        f"{saved(0, 1):.0%} of a source take the full price.",
+        value=saved(0),
+        unit="share saved",
+        flip=f"fewer than {at:.0%} of the live requests made late",
+        anchor="notebooks/roofline#what-idle-capacity-is-worth",
         turns=at,
     )
