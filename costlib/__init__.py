@@ -15,7 +15,8 @@ beside each floor stand the libraries that it adds to those below. The tests rea
         command: cli report
 
     Facts and studies: pandas pydantic tqdm xarray yaml
-        tables: _files columns tables catalog lengths pricebook bills indices readings sites laws tenants
+        files: _files columns tables catalog
+        facts: lengths pricebook bills indices readings sites laws tenants
         models: architectures variants machines layouts mixtures deploy effort
         prediction: calibration serve validate frontier reloading
         load: workloads requestlog profile replica response replays simulate
@@ -24,7 +25,7 @@ beside each floor stand the libraries that it adds to those below. The tests rea
         grids: cluster
         claims: claims rulings
         arguments: _thesis arguments theses theses_physics theses_steps theses_load theses_prices
-            theses_demand theses_ownership theses_training theses_availability
+            theses_reuse theses_demand theses_ownership theses_training theses_availability
 
     Formulas: scipy
         a step: work roofline latency energy links experts drafts serving
