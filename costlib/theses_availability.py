@@ -1,4 +1,4 @@
-"""Theses on nines, promises and egress (35 to 37)."""
+"""Theses on nines, promises and egress (35 to 37, 52)."""
 
 from __future__ import annotations
 
@@ -11,16 +11,21 @@ from costlib import availability, egress, outages, pricebook, terms, units
 from costlib._thesis import Thesis, verdict
 from costlib._words import usd as money
 
-__all__ = ["egress_share", "nines_cost", "promised_uptime"]
+__all__ = ["another_replica", "egress_share", "nines_cost", "promised_uptime"]
 
 REPLICA_USD: Final = 2 * 2.95 * units.HOURS_PER_YEAR  # two H100 on demand, a year
 PEOPLE_USD: Final = 1e6  # a year, who watch a second region
 STREAM_BYTES: Final = 300.0  # an event for each token
 
 
+def _up() -> float:
+    """What one replica is up, as the chapter has it."""
+    return float(availability.up_fraction(396.0, repair_h=4.0))
+
+
 def _fleet(n_needed: float) -> tuple[float, float, float]:
     """Replicas of three nines, of four on their own, and of four in two regions."""
-    up = float(availability.up_fraction(396.0, repair_h=4.0))
+    up = _up()
     pool: dict[str, Any] = {"availability_fraction": up, "n_needed": n_needed}
     three, four = np.asarray(availability.n_replicas([0.999, 0.9999], **pool))
     tried = n_needed + np.arange(41)
@@ -139,4 +144,32 @@ def egress_share(output_usd_per_mtok: ArrayLike | None = None) -> Thesis:
         "or caches that cross zones",
         anchor="notebooks/availability#what-leaves-the-building",
         turns=most,
+    )
+
+
+def another_replica(common_fraction: ArrayLike = (0, 0.005, 0.02, 0.1)) -> Thesis:
+    """Thesis 52: tried over what replicas share of their time down, as the chapter has it."""
+    up, four = _up(), 0.9999
+
+    def most(shared: float) -> float:
+        """Nines that no number of replicas passes."""
+        return float(availability.nines(availability.ceiling_fraction(up, common_fraction=shared)))
+
+    at = float(availability.break_even_common_fraction(four, availability_fraction=up))
+    two, three, more = np.asarray(
+        availability.n_replicas([0.99, 0.999, four], availability_fraction=up, n_needed=10)
+    )
+    return Thesis(
+        number=52,
+        words="Another replica buys another nine.",
+        verdict=verdict(lambda shared: most(shared) - availability.nines(four), common_fraction),
+        because=f"Where each fails on its own, {two:.0f}, {three:.0f} and {more:.0f} replicas for "
+        f"a load of ten have two, three and four nines. If they share "
+        f"2 % of their time down, no number of them passes {most(0.02):.2f}: a bad release takes "
+        "all at once.",
+        value=most(0.02),
+        unit="nines",
+        flip=f"replicas that share less than {100 * at:.1f} % of their time down, for four nines",
+        anchor="notebooks/availability#how-many-replicas-a-nine-takes",
+        turns=at,
     )

@@ -1,4 +1,4 @@
-"""Theses on load: what a peak costs, and what a limit on answers gives back (17, 18)."""
+"""Theses on load: peaks, limits, crowds, mixes, and what can be predicted (17, 18, 49 to 51)."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from costlib import catalog, clipping, staffing
+from costlib import catalog, clipping, staffing, tables, workloads
 from costlib._thesis import Thesis, flip, verdict
 
-__all__ = ["clipping_tails", "peaks_over_volume"]
+__all__ = ["busy_limit", "clipping_tails", "few_agents", "peaks_over_volume", "predicted_speed"]
 
 WORK: Final = 30.0  # servers that work in the mean, as in the chapter
 WAITING: Final = 0.2  # share that may have to wait
@@ -108,4 +108,85 @@ def clipping_tails(sigma: ArrayLike = (0.7, 1.0, 1.2, 1.5)) -> Thesis:
         flip=f"answers that spread with a sigma above {at:.2f}: only then half of the wait goes",
         anchor="notebooks/queueing#what-a-limit-gives-back",
         turns=at,
+    )
+
+
+def busy_limit(work: ArrayLike = (3, 30, 300, 3_000)) -> Thesis:
+    """Thesis 49: tried over the servers that work in the mean, as the chapter has them."""
+    safety = staffing.safety(waiting_fraction=WAITING)
+
+    def margin(mean: float) -> float:
+        """By how much the busiest fleet that keeps the promise stays below the limit."""
+        needed = staffing.n_square_root(requests_per_s=mean, service_s=1, safety=safety)
+        return BUSY - mean / float(needed)
+
+    at = flip(margin, 1, 3_000)
+    small, large = (mean / _servers(mean) for mean in (3.0, 300.0))
+    return Thesis(
+        number=49,
+        words=f"A fleet should not be planned for more than {BUSY:.0%} busy.",
+        verdict=verdict(margin, work),
+        because=f"If at most {WAITING:.0%} may have to wait, a fleet with work for three servers "
+        f"can be {small:.0%} busy and one with work for 300 {large:.0%}. What stands by grows with "
+        "the root of the work; no one share fits a small fleet and a large one.",
+        value=large,
+        unit="share busy",
+        flip=f"work for fewer than {at:.0f} servers; a larger fleet may be busier",
+        anchor="notebooks/queueing#how-many-servers",
+        turns=at,
+    )
+
+
+def few_agents(request_fraction: ArrayLike = (0.001, 0.01, 0.1)) -> Thesis:
+    """Thesis 50: tried over the agents' share of the requests, the others being chats."""
+    turn, chat = (
+        float(workloads.length_table(name)["input_tokens"].mean()) for name in ("agents", "chat")
+    )
+
+    def part(share: float) -> float:
+        """Of the input tokens, what the agents send."""
+        return share * turn / float(np.average([turn, chat], weights=[share, 1 - share]))
+
+    at = flip(lambda share: 0.5 - part(share), 0, 1)
+    return Thesis(
+        number=50,
+        words="A few agents among many chats do not matter.",
+        verdict=verdict(lambda share: 0.5 - part(share), request_fraction),
+        because=f"A call of an agent reads {turn:,.0f} tokens in the mean, as much as "
+        f"{turn / chat:.0f} chats of {chat:,.0f}. With one call in ten, "
+        f"agents send {part(0.1):.0%} of the input tokens.",
+        value=turn / chat,
+        unit="chats",
+        flip=f"agents that make less than {at:.1%} of the requests; from there on they have half "
+        "of the input tokens",
+        anchor="notebooks/workloads#what-would-change-the-answer",
+        turns=at,
+    )
+
+
+def predicted_speed(forgiven_fraction: ArrayLike = 0.2) -> Thesis:
+    """Thesis 51: tried over the error that is forgiven, for every measure that is predicted."""
+    names = ("output_tokens_per_s_total", "tpot_ms", "ttft_ms")
+    rows = [row for row in tables.rows("left_out.csv") if row["group"] == "all"]
+    full, token, first = (
+        max(float(row["median_ape"]) for row in rows if row["metric"] == name) for name in names
+    )
+    tried = np.atleast_1d(forgiven_fraction)
+    return Thesis(
+        number=51,
+        words="Bytes and FLOP tell how fast a server is to a fifth, without a benchmark.",
+        verdict=verdict(
+            lambda margin: margin,
+            [each - error for each in tried for error in (full, token, first)],
+        ),
+        because=f"On machines and models that were left out of its fit the book's model errs by "
+        f"{full:.1%} at full load and by {token:.1%} per output token, in the median. By the time "
+        f"to first token it errs by {first:.1%}: that hangs on settings of the server, which "
+        "published rows leave out.",
+        value=first,
+        unit="median error",
+        flip=f"an error of {first:.0%} that is forgiven; for all but the first token "
+        f"{token:.0%} is enough",
+        anchor="notebooks/validation#rows-it-had-not-seen",
+        turns=first,
     )
