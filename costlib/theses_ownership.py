@@ -1,4 +1,4 @@
-"""Theses on owning: use, power, rents, books, carbon, and a ladder (12 to 16, 26 to 28, 38, 39)."""
+"""Theses on owning: use, power, rents, books, carbon (12 to 16, 26 to 28, 38, 39, 56 to 58)."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from costlib import (
     fleet,
     impairment,
     lives,
+    margins,
     ownership,
     shrinking,
     sites,
@@ -31,8 +32,11 @@ __all__ = [
     "carbon_site",
     "cascade_life",
     "compounding",
+    "evicted_work",
+    "falling_rents",
     "hidden_impairment",
     "power_above_hardware",
+    "prices_below_cost",
     "use_over_pue",
     "use_to_own",
 ]
@@ -59,6 +63,27 @@ GPU: Final = lives.Asset(
     service_years=8.0,
 )
 FALLS: Final = (0.1, 0.2, 0.3)  # of rents in a year
+RENT: Final = 2.95  # USD an hour of one H100 on demand, as the chapters on owning have it
+OWN: Final = ownership.Machine(
+    machine_usd=300_000.0,
+    node_accelerators=8,
+    network_fraction=0.1,
+    installation_fraction=0.02,
+    spare_fraction=0.03,
+    salvage_fraction=0.1,
+    interest_fraction=0.08,
+    years=4.0,
+    insurance_fraction=0.01,
+    tax_fraction=0.01,
+    repair_fraction=0.02,
+    staff_usd_per_h=2.0,
+    software_usd_per_h=0.5,
+    provisioned_w=10_200.0,
+    power_w=7_752.0,
+    pue=1.3,
+    colocation_usd_per_kw_month=120.0,
+    electricity_usd_per_kwh=ELECTRICITY,
+)
 
 
 @functools.cache
@@ -243,7 +268,7 @@ def break_even_volume(api_usd_per_mtok: ArrayLike | None = None) -> Thesis:
     fleets = ownership.regimes(
         np.logspace(1, 6, 401),
         owned_usd_per_h=np.inf,  # rented replicas only
-        rent_usd_per_h=2.95,
+        rent_usd_per_h=RENT,
         api_usd_per_mtok=chapter,
         tokens_per_s=speed,
         n_accelerators=2,
@@ -436,5 +461,88 @@ def compounding(baseline_bits: ArrayLike | None = None) -> Thesis:
         unit="times",
         flip=f"weights of {at:.0f} bits before, and attention that takes all the time",
         anchor="notebooks/shrinking_the_cache#fewer-bits",
+        turns=at,
+    )
+
+
+def falling_rents(yearly_times: ArrayLike = (0.7, 1.1)) -> Thesis:
+    """Thesis 56: tried over what a year makes of a rent: a fall of 30 %, and a rise of 10 %."""
+    owned = float(ownership.hour(OWN)["owned"])
+
+    def mean(times: float) -> float:
+        """Rent in the mean of the years that the machine is held."""
+        return float(
+            fleet.mean_rent_usd_per_h(rent_usd_per_h=RENT, yearly_times=times, years=OWN.years)
+        )
+
+    at = flip(lambda times: owned - mean(times), 0.5, 1)
+    needed = float(tco.even_busy_share(owned_usd_per_h=owned, rent_usd_per_h=mean(1.1)))
+    return Thesis(
+        number=56,
+        words="Rents will fall, so it cannot pay to buy.",
+        verdict=verdict(lambda times: owned - mean(times), yearly_times),
+        because=f"An own H100 costs {money(owned)} an hour over {OWN.years:.0f} years. A rent of "
+        f"{money(RENT)} that falls by 30 % a year is {money(mean(0.7))} in the mean, and owning "
+        f"never pays; one that rises by 10 % is {money(mean(1.1))}, and it pays above "
+        f"{needed:.0%} use.",
+        value=mean(0.7),
+        unit="USD/h",
+        flip=f"rents that fall by more than {1 - at:.0%} a year; if they fall more slowly, a "
+        "machine that is always busy pays",
+        anchor="notebooks/own_rent_api#what-rents-do",
+        turns=at,
+    )
+
+
+def evicted_work(lost_fraction: ArrayLike = 0.1) -> Thesis:
+    """Thesis 57: tried over the work that is lost to evictions: an hour in ten."""
+    quoted = ownership.quotes("H100")
+    spot = float(quoted.usd_per_h[quoted.kind == "spot"].min())
+
+    def paid(lost: float) -> float:
+        """Rent of an hour of work that is not lost."""
+        return float(fleet.spot_usd_per_h(rent_usd_per_h=spot, eviction_h=1, lost_h=lost))
+
+    at = flip(lambda lost: paid(lost) - RENT, 0, 0.99)
+    return Thesis(
+        number=57,
+        words="Evictions eat up what spot machines save.",
+        verdict=verdict(lambda lost: paid(lost) - RENT, lost_fraction),
+        because=f"An H100 at {money(spot)} that is taken back every ten hours, with an hour lost, "
+        f"costs {money(paid(0.1))} an hour of work. On demand it is {money(RENT)}.",
+        value=paid(0.1),
+        unit="USD/h",
+        flip=f"evictions that lose {at:.0%} of the work or more",
+        anchor="notebooks/own_rent_api#what-rents-do",
+        turns=at,
+    )
+
+
+@functools.cache
+def _list_prices() -> Any:
+    """List prices of open models, each with the load from which its host earns."""
+    shape = {"input_tokens": 2_000, "output_tokens": 500}
+    machines = margins.machines(
+        margins.hosted(), rent_kind="on demand", user_tokens_per_s=25, **shape
+    )
+    return margins.margins(machines, load=0.5, **shape)
+
+
+def prices_below_cost(load_fraction: ArrayLike = (0.25, 0.4, 0.5)) -> Thesis:
+    """Thesis 58: tried over how full the machine is, for the list price in the middle."""
+    found = _list_prices()
+    at = float(found.zero_load.median())
+    covered = int((found.margin >= 0).sum())
+    return Thesis(
+        number=58,
+        words="Tokens are sold below what they cost to make: investors pay the rest.",
+        verdict=verdict(lambda load: at - load, load_fraction),
+        because=f"Of {len(found)} list prices of open models {covered} cover a rented machine that "
+        f"is half full; the margin over it is {found.margin.median():.0%} in the median. Of closed "
+        "models nobody outside can tell, and training is not in it.",
+        value=float(found.margin.median()),
+        unit="margin",
+        flip=f"machines less than {at:.0%} full, in the median of these prices",
+        anchor="notebooks/margins#what-a-list-price-implies",
         turns=at,
     )

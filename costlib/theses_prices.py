@@ -1,4 +1,4 @@
-"""Theses on prices: indices, discounts, caches, tiers, routers (19 to 25)."""
+"""Theses on prices: indices, discounts, caches, tiers, routers (19 to 25, 53 to 55)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ from costlib import (
     routers,
     routing,
     sessions,
+    significance,
     units,
+    workloads,
 )
 from costlib._thesis import Thesis, flip, printed, verdict
 from costlib._words import usd as money
@@ -29,8 +31,11 @@ __all__ = [
     "context_tiers",
     "expiring_premium",
     "output_ratio",
+    "reserved_throughput",
     "routing_saving",
+    "shorter_answers",
     "structural_discount",
+    "three_points",
 ]
 
 STRONG_USD: Final = 24.7  # per million tokens: GPT-4, as the paper on routers has it
@@ -296,5 +301,115 @@ def cheap_answers(loss_usd: ArrayLike = (0.0, 0.1)) -> Thesis:
         flip=f"a wrong answer that costs less than {money(at)}; for 1,000 tokens at $0.28 and $25 "
         f"a million, right on 79 % and always, less than {money(float(other))}",
         anchor="notebooks/routing#when-the-cheap-answer-is-wrong",
+        turns=at,
+    )
+
+
+def reserved_throughput(peak_times: ArrayLike = (1.23, 1.8, 2.3)) -> Thesis:
+    """Thesis 53: tried over the peak in units of the mean, as the chapters have it."""
+    full = 0.6  # of list, for a token of a reservation that is always full
+
+    def times(peak: float) -> float:
+        """Cost of a reservation for the peak, over that of the same tokens at list."""
+        rate = units.TOKENS_PER_MTOK  # tokens per second, so that a second at list costs a dollar
+        cost = pricing.provisioned_usd(
+            rate,
+            provisioned_tokens_per_s=peak * rate,
+            provisioned_usd_per_h=full * peak * units.SECONDS_PER_HOUR,
+            held_s=1,
+            spill_usd_per_mtok=1,
+        )
+        return float(cost)
+
+    hours = np.arange(0, 24, 0.5)
+    day = (1 + 1.5 * np.cos(2 * np.pi * (hours - 14) / 24)).clip(0)
+    sizes = bills.provision(day, full_price_fraction=full, list_usd_per_mtok=3)
+    at = flip(lambda peak: 1 - times(peak), 1, 10)
+    return Thesis(
+        number=53,
+        words="Reserved throughput is cheaper than paying by the token.",
+        verdict=verdict(lambda peak: 1 - times(peak), peak_times),
+        because=f"It costs {full:.0%} of list if it is always full. Reserved for a peak of "
+        f"{day.max() / day.mean():.1f} times the mean it costs {sizes.times.iloc[-1]:.2f} of list; "
+        f"the best reservation of that day, which lets the peak spill, {sizes.times.min():.2f}.",
+        value=float(sizes.times.iloc[-1]),
+        unit="times list",
+        flip=f"a peak below {at:.2f} times the mean, where the peak is reserved: more than "
+        f"{1 / at:.0%} in use",
+        anchor="notebooks/api_prices#steps-and-contracts",
+        turns=at,
+    )
+
+
+def shorter_answers(input_per_output: ArrayLike | None = None) -> Thesis:
+    """Thesis 54: tried over tokens read for each one written, by default in the recorded uses."""
+    model = "claude-sonnet-5-5"
+    price = pricebook.price(model)
+    listed = {
+        "input_usd_per_mtok": price.input_usd_per_mtok,
+        "output_usd_per_mtok": price.output_usd_per_mtok,
+    }
+    recorded = [
+        float(table["input_tokens"].mean() / table["output_tokens"].mean())
+        for table in map(workloads.length_table, workloads.workloads())
+    ]
+
+    def share(tokens: float) -> float:
+        """Of the bill, what the answer costs."""
+        answer, whole = (
+            pricing.request_usd(input_tokens=read, output_tokens=1, **listed)
+            for read in (0, tokens)
+        )
+        return float(answer / whole)
+
+    at = flip(lambda tokens: share(tokens) - 0.5, 0, 1e3)
+    made = bills.workload_bills(model).set_index("workload").output_fraction
+    return Thesis(
+        number=54,
+        words="Shorter answers are the way to a smaller bill.",
+        verdict=verdict(
+            lambda tokens: share(tokens) - 0.5,
+            recorded if input_per_output is None else input_per_output,
+        ),
+        because=f"Output costs {at:.0f} times input at {model}, yet answers make "
+        f"{made['reasoning']:.0%} of the bill of the recorded reasoning, {made['chat']:.0%} of "
+        f"chats and {made['agents']:.0%} of agents: to halve an agent's answers saves a percent.",
+        value=float(made["agents"]),
+        unit="share of the bill",
+        flip=f"fewer than {at:.0f} tokens read for each one written: then answers are more than "
+        "half of the bill",
+        anchor="notebooks/api_prices#what-would-change-the-answer",
+        turns=at,
+    )
+
+
+def three_points(n_questions: ArrayLike = (164, 1_319, 14_042)) -> Thesis:
+    """Thesis 55: tried over questions, by default those of HumanEval, GSM8K and MMLU."""
+    both, gap = routers.outcomes("MMLU"), 0.03
+    differ = both["only_strong_fraction"] + both["only_weak_fraction"]
+
+    def needed(apart: float) -> float:
+        return float(
+            significance.n_paired_questions(
+                (apart + gap) / 2, only_second_fraction=(apart - gap) / 2
+            )
+        )
+
+    at = needed(differ)
+    few, many = (
+        100 * float(significance.score_half_width(0.7, n_questions=n)) for n in (164, 14_042)
+    )
+    return Thesis(
+        number=55,
+        words="Three points more on a benchmark mean nothing.",
+        verdict=verdict(lambda n: at - n, n_questions),
+        because=f"Two models that differ on {differ:.0%} of MMLU, as GPT-4 and Mixtral do, take "
+        f"{at:,.0f} questions that both answer. Chance moves a score of 70 % by "
+        f"{few:.1f} points on HumanEval and by {many:.1f} on MMLU; how a "
+        "question is worded may move it by more.",
+        value=at,
+        unit="questions",
+        flip=f"fewer than {at:,.0f} questions that both models answer",
+        anchor="notebooks/routing#how-many-queries-prove-it",
         turns=at,
     )

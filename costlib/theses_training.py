@@ -1,4 +1,4 @@
-"""Theses on training and tuning: scaling laws, serving, adapters (33, 34, 40)."""
+"""Theses on training and tuning: scaling laws, serving, adapters (33, 34, 40, 59)."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from numpy.typing import ArrayLike
 
-from costlib import laws, scaling, tenants, training
+from costlib import laws, lifetime, scaling, tenants, training
 from costlib._thesis import Thesis, flip, verdict
 from costlib._words import usd as money
 
-__all__ = ["adapter_tenants", "printed_laws", "serving_and_training"]
+__all__ = ["adapter_tenants", "printed_laws", "serving_and_training", "training_bill"]
 
 CHINCHILLA: Final[dict[str, Any]] = {"n_params": 70e9, "training_tokens": 1.4e12}
 
@@ -133,4 +133,36 @@ def adapter_tenants(requests_per_month: ArrayLike | None = None) -> Thesis:
         "fills a machine, and only its part-filled last one is left to save",
         anchor="notebooks/training_and_tuning#what-a-tenant-costs",
         turns=full,
+    )
+
+
+def training_bill(served_tokens: ArrayLike = (1e12, 1e13)) -> Thesis:
+    """Thesis 59: tried over the tokens that are served, FLOP for FLOP with those of training."""
+    asked = 1_000  # tokens a request
+
+    def even(ratio: float, served_times: float = 1.0) -> float:
+        """Tokens whose serving costs so many times what the training did."""
+        return float(
+            lifetime.served_tokens(
+                ratio,
+                served_times=served_times,
+                training_tokens=CHINCHILLA["training_tokens"],
+            )
+        )
+
+    at = even(1)
+    return Thesis(
+        number=59,
+        words="What a model costs is its training; serving is the smaller part.",
+        verdict=verdict(lambda tokens: at - tokens, served_tokens),
+        because=f"To serve 70B that were trained on 1.4T has cost what the training did after "
+        f"{at / asked / 1e9:.1f} billion requests of {asked:,} tokens, and after "
+        f"{even(1, 4.1) / asked / 1e9:.1f} billion where a served FLOP costs 4.1 times one of "
+        "training.",
+        value=at / asked,
+        unit="requests",
+        flip=f"fewer than {at / 1e12:.1f}T tokens served, three for each one trained on, FLOP for "
+        "FLOP",
+        anchor="notebooks/training_and_tuning#serving-joins-the-bill",
+        turns=at,
     )
