@@ -1,4 +1,4 @@
-"""The arguments of the field, each judged by computed numbers: 41 theses.
+"""Arguments judged by computed numbers: 41 of the field, and those that the chapters add.
 
 Every thesis is a function of what it hangs on. Called without arguments it tries the cases of the
 book's chapters: it holds in all of them, in some ("holds only if") or in none. Called with numbers
@@ -23,6 +23,7 @@ from costlib import (
     theses_ownership,
     theses_physics,
     theses_prices,
+    theses_reuse,
     theses_steps,
     theses_training,
 )
@@ -73,6 +74,25 @@ ARGUMENTS: Final[Mapping[int, Callable[..., Thesis]]] = {
     39: theses_ownership.compounding,
     40: theses_training.adapter_tenants,
     41: theses_demand.flat_plans,
+    # What follows no one had to say: the chapters state and decide it.
+    42: theses_steps.draft_acceptance,
+    43: theses_steps.active_twin,
+    44: theses_steps.slow_links,
+    45: theses_steps.idle_hours,
+    46: theses_reuse.disk_reload,
+    47: theses_reuse.edited_contexts,
+    48: theses_reuse.warm_reads,
+    49: theses_load.busy_limit,
+    50: theses_load.few_agents,
+    51: theses_load.predicted_speed,
+    52: theses_availability.another_replica,
+    53: theses_prices.reserved_throughput,
+    54: theses_prices.shorter_answers,
+    55: theses_prices.three_points,
+    56: theses_ownership.falling_rents,
+    57: theses_ownership.evicted_work,
+    58: theses_ownership.prices_below_cost,
+    59: theses_training.training_bill,
 }
 
 

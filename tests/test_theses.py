@@ -1,4 +1,4 @@
-"""The 41 theses: complete, computed, in agreement with the chapters, and turning where they say."""
+"""The theses: complete, computed, in agreement with the chapters, and turning where they say."""
 
 import dataclasses
 import inspect
@@ -67,15 +67,27 @@ def outputs(name):
 # --- all of them ---------------------------------------------------------------------------
 
 
-def test_all_forty_one_are_there_in_order():
-    assert [one.number for one in theses.theses()] == list(range(1, 42))
-    assert list(theses.ARGUMENTS) == list(range(1, 42))
+N = 59
+
+
+def test_all_are_there_in_order():
+    assert [one.number for one in JUDGED.values()] == list(range(1, N + 1))
+    assert list(theses.ARGUMENTS) == list(range(1, N + 1))
+
+
+def test_forty_one_are_of_the_field_and_the_chapters_add_the_others():
+    assert [n for n, one in JUDGED.items() if one.of_field] == list(range(1, 42))
+    for number in theses.ARGUMENTS:
+        said = inspect.getdoc(theses.ARGUMENTS[number])
+        assert said.startswith(f"Thesis {number}: tried over ") or number == 13, said
 
 
 def test_one_is_found_by_its_number_and_none_by_another():
     assert theses.thesis(14) == JUDGED[14]
-    with pytest.raises(catalog.UnknownNameError, match="no thesis 42; they are numbered 1 to 41"):
-        theses.thesis(42)
+    with pytest.raises(
+        catalog.UnknownNameError, match=f"no thesis {N + 1}; they are numbered 1 to {N}"
+    ):
+        theses.thesis(N + 1)
 
 
 @each
@@ -94,7 +106,7 @@ def test_a_thesis_has_words_numbers_and_reasons(number):
 
 def test_no_two_say_the_same():
     for field in ("words", "because", "flip"):
-        assert len({getattr(one, field) for one in JUDGED.values()}) == 41
+        assert len({getattr(one, field) for one in JUDGED.values()}) == N
 
 
 def test_the_verdicts_are_of_all_three_kinds():
@@ -167,6 +179,24 @@ SHOWN = {
     39: "32;16",
     40: "$28.82;$204.50;$2,154;1.80 million",
     41: "8.7 %;20 %;60 %;131.16;1.6 %",
+    42: "18 %;54 %;77 %;51",
+    43: "1.4;2.7;1.2",
+    44: "$3.01;$9.82;$0.767;1 %",
+    45: "18 %;10 %;21 %",
+    46: "9.4;0.56;0.42",
+    47: "2.2 %;96.3 %;49.5",
+    48: "$3.75;$1.80;$3.60;$14.40;60 minutes",
+    49: "50;94",
+    50: "106;122,372;1,154;92 %;0.9 %",
+    51: "7.5;13.7;33.4",
+    52: "11;12;13;3.70;1.0 %",
+    53: "60 %;2.3;1.38;0.97",
+    54: "85;48;2 %;5",
+    55: "23 %;2,010;0.8",
+    56: "$2.19;$1.57;$3.59;61 %",
+    57: "$1.25;$1.39;58 %",
+    58: "95;71;55 %;23",
+    59: "4.2 billion;1.0 billion;4.1 times",
 }
 
 
@@ -253,6 +283,24 @@ MOVED = {  # the deciding input, moved: the verdict that it makes
     39: (32.0, "holds", 16.0, "fails"),
     40: (1e4, "holds", 1e8, "fails"),
     41: (2.0, "holds", 10.0, "fails"),
+    42: (256.0, "holds", 1.0, "fails"),
+    43: (2.0, "holds", 64.0, "fails"),
+    44: (450e9, "holds", 64e9, "fails"),
+    45: (0.1, "holds", 0.3, "fails"),
+    46: (7e9, "holds", 1e8, "fails"),
+    47: (1.0, "holds", 0.022, "fails"),
+    48: (5_400.0, "holds", 600.0, "fails"),
+    49: (3.0, "holds", 300.0, "fails"),
+    50: (0.001, "holds", 0.1, "fails"),
+    51: (0.4, "holds", 0.2, "holds only if"),
+    52: (0.005, "holds", 0.02, "fails"),
+    53: (1.23, "holds", 2.3, "fails"),
+    54: (0.85, "holds", 35.0, "fails"),
+    55: (164.0, "holds", 14_042.0, "fails"),
+    56: (0.7, "holds", 1.1, "fails"),
+    57: (0.7, "holds", 0.1, "fails"),
+    58: (0.2, "holds", 0.5, "fails"),
+    59: (1e12, "holds", 1e13, "fails"),
 }
 
 
