@@ -85,12 +85,12 @@ def page_of(anchor: str) -> str:
 
 
 class Arguments(booktools._Html):
-    """The arguments of the field: what is said, the verdict, where it turns, and why in a fold.
+    """Arguments in a table: what is said, the verdict, where it turns, and why in a fold.
 
     Parameters
     ----------
     found
-        Records with number, words, verdict, because, flip and anchor: `theses.theses()`.
+        Records with number, words, verdict, because, flip and anchor, as of `theses.theses()`.
     title
         What is shown.
     """

@@ -8,7 +8,7 @@ from conftest import SITE
 from playwright.sync_api import sync_playwright
 from test_site import ARGUMENTS, WAIT_MS, WIDTHS, opened
 
-from costlib import claims, rulings
+from costlib import claims, rulings, theses
 
 pytestmark = pytest.mark.browser
 
@@ -213,7 +213,7 @@ def test_a_click_on_a_number_leaves_its_address_to_copy(ledger):
 @each_width
 def test_every_argument_has_a_row_to_link_to(ledger):
     found = ledger.page.locator(".arguments tbody tr").evaluate_all("(all) => all.map((r) => r.id)")
-    assert found == [f"thesis-{n}" for n in range(1, 42)]
+    assert found == [f"thesis-{n}" for n in theses.ARGUMENTS]
     chips = ledger.page.locator(".arguments .verdict").all_inner_texts()
     assert len(chips) == len(found)
     assert set(chips) <= {"holds", "holds only if", "fails"}
@@ -300,7 +300,7 @@ def test_the_page_of_mistakes_shows_every_row_of_the_changelog(browser, site, wi
     assert rows.count() == len(told)
     assert rows.first.locator("th").inner_text().startswith(told[0].id)
     links = rows.locator("th a").evaluate_all("(all) => all.map((link) => link.href)")
-    ids = {f"claim-{name}" for name in FOUND["id"]} | {f"thesis-{n}" for n in range(1, 42)}
+    ids = {f"claim-{name}" for name in FOUND["id"]} | {f"thesis-{n}" for n in theses.ARGUMENTS}
     assert links
     assert {link.split("#")[1] for link in links} <= ids
     assert seen.page.locator("table.changes .verdict").count() >= len(told)
