@@ -12,9 +12,20 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import sync_playwright
 
 SITE = Path(__file__).resolve().parents[1] / "build" / "html"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
 INSTALL = "to run them: apt-get install chromium (or .venv/bin/playwright install chromium)"
 NO_BROWSER = "no Chromium found"
 
@@ -26,8 +37,6 @@ def find_chromium() -> str | None:
     for name in BROWSERS:
         if found := shutil.which(name):
             return found
-    from playwright.sync_api import sync_playwright
-
     with sync_playwright() as playwright:
         own = playwright.chromium.executable_path
     return own if Path(own).is_file() else None
@@ -41,6 +50,15 @@ def chromium() -> str:
     if os.environ.get("CI_BROWSER") == "required":
         pytest.fail(f"{NO_BROWSER}, and CI_BROWSER=required", pytrace=False)
     pytest.skip(NO_BROWSER)
+
+
+@pytest.fixture(scope="module")
+def browser(chromium: str) -> Iterator[Any]:
+    """A Chromium that asks nothing of a network."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
+        yield browser
+        browser.close()
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
+from conftest import ARGUMENTS
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 from playwright.sync_api import sync_playwright
 
@@ -28,16 +29,6 @@ WITH_WIDGET = [
     path
     for path in sorted((ROOT / "notebooks").glob("*.ipynb"))
     if path != CHAPTER and '"widget"' in path.read_text("utf-8")
-]
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
 ]
 START_S = 60
 RUN_MS = 150_000

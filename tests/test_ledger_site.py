@@ -5,8 +5,7 @@ import re
 
 import pytest
 from conftest import SITE
-from playwright.sync_api import sync_playwright
-from test_site import ARGUMENTS, WAIT_MS, WIDTHS, opened
+from test_site import WAIT_MS, WIDTHS, opened
 
 from costlib import claims, rulings, theses
 
@@ -23,14 +22,6 @@ SEEN = """(node) => {
   const box = node.getBoundingClientRect();
   return box.height > 0 && box.bottom > 0 && box.top < innerHeight;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import pytest
 import yaml
 from conftest import SITE
-from playwright.sync_api import sync_playwright
 
 from costlib import catalog, serving, units
 from costlib.charts import theme
@@ -21,16 +20,6 @@ PAGES = [f"{name}.html" for name in ["index", TOC["root"], *CHAPTERS, "search"]]
 NO_READER = {"genindex.html"}  # Sphinx writes it; nothing leads there
 WIDTHS = {"wide": (1280, 900), "phone": (390, 844)}
 MODES = ("light", "dark")
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
-]
 WAIT_MS = 20_000
 SPEC = "script[type='application/vnd.vegalite+json']"
 
@@ -81,14 +70,6 @@ PROSE = """(main) => {
   for (const node of copy.querySelectorAll(unread)) node.remove();
   return copy.textContent;
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 def opened(browser, site, width, mode):

@@ -5,6 +5,7 @@ import math
 import re
 
 import altair as alt
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -70,6 +71,53 @@ def test_every_token_is_a_colour_of_its_own(mode):
 def test_a_cast_gives_every_meaning_its_own_hue_and_never_the_readers(cast):
     assert len(set(cast.values())) == len(cast)
     assert set(cast.values()) <= set(theme.TOKENS) - {"you"}
+
+
+# Machado, Oliveira and Fernandes 2009, severity 1, over linear light.
+BLIND = {
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+}
+# Ottosson 2020: linear light to cones, and their cube roots to a space of even steps
+CONES = [
+    [0.4122214708, 0.5363325363, 0.0514459929],
+    [0.2119034982, 0.6806995451, 0.1073969566],
+    [0.0883024619, 0.2817188376, 0.6299787005],
+]
+OKLAB = [
+    [0.2104542553, 0.7936177850, -0.0040720468],
+    [1.9779984951, -2.4285922050, 0.4505937099],
+    [0.0259040371, 0.7827717662, -0.8086757660],
+]
+
+
+def seen_by(colour, sight):
+    """Oklab of #rrggbb as someone sees it."""
+    light = np.array([int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)])
+    light = np.where(light <= 0.04045, light / 12.92, ((light + 0.055) / 1.055) ** 2.4)
+    return OKLAB @ np.cbrt(CONES @ np.clip(BLIND[sight] @ light, 0, 1))
+
+
+@modes
+@pytest.mark.parametrize("sight", BLIND)
+@pytest.mark.parametrize("cast", [theme.ARCHITECTURE, theme.BOUND, theme.WORKLOAD])
+def test_the_hues_of_a_cast_stay_apart_without_full_colour_vision(cast, sight, mode):
+    pairs = itertools.combinations([theme.TOKENS[token][mode] for token in cast.values()], 2)
+    apart = [np.linalg.norm(seen_by(one, sight) - seen_by(other, sight)) for one, other in pairs]
+    assert min(apart) > 0.09  # a step of 0.02 is just seen
 
 
 def test_a_cast_keeps_its_order_in_the_scale():

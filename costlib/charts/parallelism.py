@@ -534,7 +534,7 @@ def try_group(
             told="'Fits from ' + datum.fewest + ' GPUs; fastest with ' + datum.most.gpus + ': ' + "
             "format(datum.fastest, '.3r') + ' tokens/s; cheapest ' + format(datum.cheapest, '$.3r')"
         )
-        .mark_text(align="left", baseline="top", color=hue("you"), fontWeight=700, fontSize=13)
+        .mark_text(align="left", baseline="top", lineBreak="; ", color=hue("you"), fontWeight=700)
         .encode(x=alt.value(8), y=alt.value(4), text="told:N")
     )
     start = _points(facts, accelerator, rent_usd_per_h, arithmetic, **initial(controls))

@@ -62,7 +62,7 @@ def step_terms(terms_s: Mapping[str, Any], light_s: Any, clients: Sequence[float
         .encode(
             alt.X("ms:Q", title="Milliseconds of a decode step"),
             y,
-            alt.Color("term:N", scale=cast(TERM_HUES), legend=alt.Legend(columns=7)),
+            alt.Color("term:N", scale=cast(TERM_HUES), legend=alt.Legend(columns=4)),
             order="order:Q",
         )
     )
@@ -290,7 +290,7 @@ def error_groups(groups: pd.DataFrame, *, title: str, subtitle: str) -> Any:
         alt.Color(
             "metric:N",
             scale=cast(METRIC_HUES),
-            legend=alt.Legend(columns=3, symbolType="circle", labelLimit=0),
+            legend=alt.Legend(columns=1, symbolType="circle", labelLimit=0),
         ),
     )
     dots = base.mark_point(size=110, filled=True, opacity=1).encode(
