@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from costlib import _checks
+from costlib.charts import sheet
 from costlib.charts.theme import ARGUMENT, VERDICT
 
 __all__ = [
@@ -344,7 +345,8 @@ class ChartRenderer:
         live = any("bind" in parameter for parameter in spec.get("params", []))
         if live:
             renderer.add_js_file("charts", "charts.js", {"defer": "defer"})
-        return [nodes.raw(text=figure(spec, live=live), format="html")]
+        told = {} if live else {"csv": sheet.text(spec)}  # the page makes a file of it
+        return [nodes.raw(text=figure(spec, live=live), format="html", **told)]
 
 
 def figure(spec: Mapping[str, Any], *, live: bool) -> str:
@@ -368,7 +370,10 @@ def figure(spec: Mapping[str, Any], *, live: bool) -> str:
     ]
     if live:
         safe = text.replace("</", r"<\/")
-        parts.append(f'<script type="application/vnd.vegalite+json">{safe}</script>')
+        columns = html.escape(json.dumps(sheet.columns(spec), ensure_ascii=False))
+        parts.append(
+            f'<script type="application/vnd.vegalite+json" data-columns="{columns}">{safe}</script>'
+        )
     if note:
         parts.append(f'<p class="chart-note">{html.escape(note)}</p>')
     return "".join([*parts, "</figure>"])

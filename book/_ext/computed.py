@@ -17,7 +17,7 @@ from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
 
 from costlib import booktools, claims, rulings
-from costlib.charts import theme
+from costlib.charts import sheet, theme
 from costlib.register import topic_words
 
 SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[A-Z“])")
@@ -99,7 +99,8 @@ class Picture(Computed):
         ]
         if not specs:
             raise self.error(f"{name} has no chart in the cell {cell_id!r}")
-        return [nodes.raw("", booktools.figure(specs[0], live=False), format="html")]
+        drawn = booktools.figure(specs[0], live=False)
+        return [nodes.raw("", drawn, format="html", csv=sheet.text(specs[0]))]
 
 
 class Changes(Computed):

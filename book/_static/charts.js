@@ -84,7 +84,14 @@
     return element("select", {id}, ...options);
   }
 
-  // One labelled control; returns a function that sets it back to the chapter's value.
+  // What a control is called in an address: its words and its unit, "context_thousand_tokens".
+  function keyOf(name, unit) {
+    const words = `${name} ${unit}`.toLowerCase().replace(/%/g, " percent ").replace(/×/g, " times ");
+    return words.replace(/[^\p{L}\p{N}]+/gu, "_").replace(/^_|_$/g, "");
+  }
+
+  // One labelled control: `words` is its value in an address; `put` takes such words, and returns
+  // what it could not do with them; `reset` goes back to the chapter's value.
   function addControl(box, figure, parameter, changed) {
     const {bind, name: signal, value: initial} = parameter;
     const [name, unit] = nameAndUnit(parameter);
@@ -92,17 +99,25 @@
     const input = inputFor(bind, id);
     const label = element("label", {htmlFor: id, textContent: name});
     const control = element("div", {className: "control"}, label);
+    const key = keyOf(name, unit);
     box.append(control);
     if (bind.input === "select") {
       if (unit) label.append(` (${unit})`);
       control.append(input);
-      input.addEventListener("input", () => changed(signal, bind.options[Number(input.value)]));
-      const reset = () => {
-        input.value = String(bind.options.indexOf(initial));
-        return changed(signal, initial);
+      const labels = [...input.options].map((option) => option.textContent);
+      const choose = (index) => {
+        input.value = String(index);
+        return changed(signal, bind.options[index]);
       };
+      input.addEventListener("input", () => choose(Number(input.value)));
+      const reset = () => choose(bind.options.indexOf(initial));
       input.value = String(bind.options.indexOf(initial));
-      return reset;
+      const put = async (text) => {
+        if (!labels.includes(text)) return `${name} has no choice “${text}”.`;
+        await choose(labels.indexOf(text));
+        return "";
+      };
+      return {name, key, reset, put, words: () => labels[Number(input.value)]};
     }
     const digits = (String(bind.step ?? 1).split(".")[1] || "").length;
     const shape = {minimumFractionDigits: digits, maximumFractionDigits: digits};
@@ -110,23 +125,95 @@
     const shown = element("output");
     shown.setAttribute("for", id);
     control.append(shown, input);
-    const show = (value) => {
+    const place = (value) => {
+      input.value = value;
       shown.textContent = words(value);
       input.setAttribute("aria-valuetext", words(value));
     };
+    const move = (value) => {
+      place(value);
+      return changed(signal, value);
+    };
+    let now = initial; // the input itself would round it to its step
     input.addEventListener("input", () => {
-      show(Number(input.value));
-      changed(signal, Number(input.value));
+      now = Number(input.value);
+      move(now);
     });
-    const place = () => {
-      input.value = initial;
-      show(initial);
+    place(initial);
+    const reset = () => move(now = initial);
+    const put = async (text) => {
+      const asked = text.trim() ? Number(text) : NaN;
+      if (!Number.isFinite(asked)) return `“${text}” is no number for ${name}.`;
+      input.value = asked; // within its ends, and on a step
+      now = asked === initial ? initial : Number(input.value);
+      await move(now);
+      if (asked >= bind.min && asked <= bind.max) return "";
+      return `${name} goes from ${words(bind.min)} to ${words(bind.max)}.`;
     };
-    place();
-    return () => {
-      place();
-      return changed(signal, initial);
+    return {name, key, reset, put, words: () => String(now)};
+  }
+
+  // A chart's own name in an address: its section, "try-it"; a second one there is "try-it-2".
+  function nameOf(figure) {
+    const section = figure.closest("section[id]");
+    const place = [...section.querySelectorAll("figure.chart")]
+      .filter((other) => other.querySelector(SPEC) && other.closest("section[id]") === section)
+      .indexOf(figure);
+    return place ? `${section.id}-${place + 1}` : section.id;
+  }
+
+  async function copied(text) {
+    try {
+      await navigator.clipboard.writeText(text);
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  // --- what is drawn now, as CSV ---
+
+  function rowsDrawn(view) {
+    const rows = new Set();
+    const visit = (mark) => {
+      for (const item of mark.items ?? []) {
+        if (mark.marktype === "group") (item.items ?? []).forEach(visit);
+        else if (mark.role === "mark" && mark.marktype !== "text") rows.add(item.datum);
+      }
     };
+    visit(view.scenegraph().root);
+    return [...rows];
+  }
+
+  // A spreadsheet would run a text that begins like a formula; numbers keep their sign.
+  function cell(value) {
+    if (typeof value === "number") {
+      return Number.isFinite(value) ? String(Number(value.toPrecision(6))) : "";
+    }
+    const text = String(value ?? "").replace(/^(?=[=+\-@\t\r])/, "'");
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  }
+
+  function csv(figure, view, controls) {
+    const headers = JSON.parse(figure.querySelector(SPEC).dataset.columns);
+    const rows = rowsDrawn(view);
+    const fields = Object.keys(headers).filter((field) => rows.some((row) => field in row));
+    const filled = rows.filter((row) => fields.some((field) => field in row));
+    const set = controls.map((control) => {
+      const text = control.words();
+      return Number.isFinite(Number(text)) ? Number(text) : text;
+    });
+    const lines = [
+      [...fields.map((field) => headers[field]), ...controls.map((control) => control.key)],
+      ...filled.map((row) => [...fields.map((field) => row[field]), ...set]),
+    ];
+    return `\ufeff${lines.map((line) => `${line.map(cell).join(",")}\r\n`).join("")}`;
+  }
+
+  function save(name, text) {
+    const href = URL.createObjectURL(new Blob([text], {type: "text/csv"}));
+    element("a", {href, download: name}).click();
+    setTimeout(() => URL.revokeObjectURL(href));
   }
 
   async function bringToLife(figure) {
@@ -161,16 +248,44 @@
     };
     const legend = element("legend", {className: "sr-only", textContent: "Your numbers"});
     const box = element("fieldset", {className: "controls"}, legend);
-    const resets = bound.map((parameter) => addControl(box, figure, parameter, changed));
-    const words = "Reset to the chapter’s numbers";
-    const button = element("button", {type: "button", className: "reset", textContent: words});
-    button.addEventListener("click", async () => {
-      for (const reset of resets) await reset();
+    const controls = bound.map((parameter) => addControl(box, figure, parameter, changed));
+    const said = element("p", {className: "said"});
+    said.setAttribute("role", "status");
+    const button = (className, textContent, work) => {
+      const node = element("button", {type: "button", className, textContent});
+      node.addEventListener("click", work);
+      return node;
+    };
+    const reset = button("reset", "Reset to the chapter’s numbers", async () => {
+      said.textContent = "";
+      for (const control of controls) await control.reset();
     });
-    box.append(button);
+    const link = button("link", "Copy link", async () => {
+      const state = new URLSearchParams(controls.map(({key, words}) => [key, words()]));
+      history.replaceState(null, "", `#${nameOf(figure)}?${state}`);
+      said.textContent = await copied(location.href)
+        ? "The link is copied." : "The address bar holds the link.";
+    });
+    box.append(element("div", {className: "actions"}, reset, link, said));
     if (bound.length) frame.before(box);
     if (speaks) frame.before(readout);
     speak();
+    const page = location.pathname.split("/").pop().replace(/\.html$/, "");
+    const data = button("csv", "CSV", () =>
+      save(`${page}-${figure.id}.csv`, csv(figure, view, controls)));
+    data.setAttribute("aria-describedby", `${figure.id}-t`);
+    figure.append(element("p", {className: "chart-data"}, data));
+
+    figure.restore = async (asked) => {
+      const known = new Map(controls.map((control) => [control.key, control]));
+      const doubts = [];
+      for (const [key, text] of asked) {
+        const control = known.get(key);
+        const doubt = control ? await control.put(text) : `There is no “${key}” here.`;
+        if (doubt) doubts.push(doubt);
+      }
+      said.textContent = ["Set as in the link.", ...doubts].join(" ");
+    };
 
     addEventListener("resize", () => {
       if (frame.clientWidth && frame.clientWidth !== width) {
@@ -183,17 +298,39 @@
   }
 
   let queue = Promise.resolve(); // one figure after the other, or their warnings would mix
+  const begun = new Map();
+  function alive(figure) {
+    if (!begun.has(figure)) {
+      queue = queue.then(() => bringToLife(figure)).catch((error) => {
+        figure.dataset.error = String(error);
+        console.error(error);
+      });
+      begun.set(figure, queue);
+    }
+    return begun.get(figure);
+  }
+
   const observer = new IntersectionObserver((entries) => {
     for (const {isIntersecting, target} of entries) {
       if (!isIntersecting) continue;
       observer.unobserve(target);
-      queue = queue.then(() => bringToLife(target)).catch((error) => {
-        target.dataset.error = String(error);
-        console.error(error);
-      });
+      alive(target);
     }
   }, {rootMargin: NEAR});
-  for (const figure of document.querySelectorAll("figure.chart")) {
-    if (figure.querySelector(SPEC)) observer.observe(figure);
+  const figures = [...document.querySelectorAll("figure.chart")].filter((figure) =>
+    figure.querySelector(SPEC));
+  for (const figure of figures) observer.observe(figure);
+
+  // "#try-it?context_thousand_tokens=64" is a chart with the reader's numbers.
+  async function read() {
+    const [, name, asked] = /^#([^?]+)\?(.*)$/.exec(location.hash) || [];
+    const figure = figures.find((one) => nameOf(one) === name);
+    if (!figure) return;
+    figure.scrollIntoView();
+    await alive(figure);
+    await figure.restore?.(new URLSearchParams(asked));
+    figure.scrollIntoView();
   }
+  addEventListener("hashchange", read);
+  read();
 })();
