@@ -23,7 +23,13 @@ from costlib import rulings
 
 GLOSSARY, LEDGER, CHANGES = "book/glossary", "notebooks/ledger", "book/changes"
 NO_TERMS = {GLOSSARY, "book/references"}  # pages that link no term
-SHORT = re.compile(r"\b(?:Short|Also):? ([^.:,]+)\.")
+SHORT = re.compile(r"\b(?:Short|Also):? ([^.:]+)\.")
+# words that mean another thing on a page than in the glossary
+OTHERWISE = {
+    "notebooks/api_prices": {"batch"},
+    "notebooks/depreciation": {"batch", "cascade"},
+    "notebooks/pue": {"straight line"},
+}
 TAG = re.compile(r"(<[^>]*>)")
 NAME = re.compile(r"<(/?)([a-z][a-z0-9]*)")
 TITLE = re.compile(r'^<p [^>]*class="[^"]*title')
@@ -41,7 +47,8 @@ def terms(glossary: nodes.document) -> dict[str, str]:
     found: dict[str, str] = {}
     for item in glossary.findall(nodes.definition_list_item):
         term = next(item.findall(nodes.term))
-        names = [term.astext(), *SHORT.findall(item.astext())]
+        others = [name for told in SHORT.findall(item.astext()) for name in told.split(", ")]
+        names = [term.astext(), *others]
         found |= {name if name.isupper() else name.lower(): term["ids"][0] for name in names}
     return found
 
@@ -170,11 +177,12 @@ def add_data(app: Sphinx, doctree: nodes.document, docname: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(node["csv"].encode())
         label = re.findall(r'aria-labelledby="([^"]+)"', node.astext())[0]
-        link = (
-            f'<p class="chart-data"><a href="{up}{name}" download aria-describedby="{label}">'
-            "CSV</a></p></figure>"
-        )
-        whole = node.astext().replace("</figure>", link)
+        link = f'<a class="csv" href="{up}{name}" download aria-describedby="{label}">CSV</a>'
+        bare = node.astext().removesuffix("</figure>")
+        if 'class="chart-note"' in bare:  # the figure's last part
+            whole = bare.removesuffix("</p>") + f" {link}</p></figure>"
+        else:
+            whole = f'{bare}<p class="chart-note">{link}</p></figure>'
         node.replace_self(nodes.raw("", whole, format="html"))
 
 
@@ -187,7 +195,10 @@ def finish_page(
         return
     env = app.builder.env
     page = app.builder.get_relative_uri(pagename, GLOSSARY)
-    body = linked(context["body"], terms(env.get_doctree(GLOSSARY)), page)
+    found = terms(env.get_doctree(GLOSSARY))
+    for word in OTHERWISE.get(pagename, ()):
+        del found[word]
+    body = linked(context["body"], found, page)
     if pagename.startswith("notebooks/"):
         changes = rulings.changes(Path(env.srcdir) / "CHANGELOG.md")
         body += foot(

@@ -173,12 +173,15 @@
 
   // --- what is drawn now, as CSV ---
 
+  // Every row behind a mark, and which layer of the chart it is: one may not follow the sliders.
   function rowsDrawn(view) {
-    const rows = new Set();
+    const rows = new Map();
     const visit = (mark) => {
       for (const item of mark.items ?? []) {
         if (mark.marktype === "group") (item.items ?? []).forEach(visit);
-        else if (mark.role === "mark" && mark.marktype !== "text") rows.add(item.datum);
+        else if (mark.role === "mark" && mark.marktype !== "text" && !rows.has(item.datum)) {
+          rows.set(item.datum, `${mark.marktype} ${mark.name.match(/\d+/g)?.join(".") ?? 0}`);
+        }
       }
     };
     visit(view.scenegraph().root);
@@ -197,15 +200,16 @@
   function csv(figure, view, controls) {
     const headers = JSON.parse(figure.querySelector(SPEC).dataset.columns);
     const rows = rowsDrawn(view);
-    const fields = Object.keys(headers).filter((field) => rows.some((row) => field in row));
-    const filled = rows.filter((row) => fields.some((field) => field in row));
+    const fields = Object.keys(headers).filter((field) => rows.some(([row]) => field in row));
+    const filled = rows.filter(([row]) => fields.some((field) => field in row));
     const set = controls.map((control) => {
       const text = control.words();
       return Number.isFinite(Number(text)) ? Number(text) : text;
     });
+    const keys = controls.map((control) => control.key);
     const lines = [
-      [...fields.map((field) => headers[field]), ...controls.map((control) => control.key)],
-      ...filled.map((row) => [...fields.map((field) => row[field]), ...set]),
+      ["layer", ...fields.map((field) => headers[field]), ...keys],
+      ...filled.map(([row, layer]) => [layer, ...fields.map((field) => row[field]), ...set]),
     ];
     return `\ufeff${lines.map((line) => `${line.map(cell).join(",")}\r\n`).join("")}`;
   }
@@ -274,7 +278,9 @@
     const data = button("csv", "CSV", () =>
       save(`${page}-${figure.id}.csv`, csv(figure, view, controls)));
     data.setAttribute("aria-describedby", `${figure.id}-t`);
-    figure.append(element("p", {className: "chart-data"}, data));
+    const note = figure.querySelector(".chart-note") ?? element("p", {className: "chart-note"});
+    note.append(" ", data);
+    figure.append(note);
 
     figure.restore = async (asked) => {
       const known = new Map(controls.map((control) => [control.key, control]));
