@@ -203,6 +203,24 @@ def test_the_data_of_a_live_chart_are_those_of_its_sliders(browser, site):
 
 
 @pytest.mark.browser
+def test_a_text_of_a_live_chart_is_never_a_formula(browser, site):
+    seen = opened(browser, site, "wide", "light")
+    page = (SITE / f"{CLIFF}.html").read_text("utf-8")
+    assert '"8 bits"' in page
+    seen.page.route(
+        f"{site}{CLIFF}.html",
+        lambda route: route.fulfill(
+            body=page.replace('"8 bits"', '"=8+1"'), content_type="text/html"
+        ),
+    )
+    seen.page.goto(f"{site}{CLIFF}.html", wait_until="load")
+    bring_to_life(seen.page)
+    head, *rows = taken(seen.page, seen.page.locator(f"{LIVE} .csv"))
+    assert {row[head.index("cache")] for row in rows} == {"'=8+1"}
+    seen.page.context.close()
+
+
+@pytest.mark.browser
 def test_without_a_script_nothing_dead_is_shown(browser, site):
     context = browser.new_context(java_script_enabled=False, accept_downloads=True)
     page = context.new_page()

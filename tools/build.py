@@ -220,8 +220,9 @@ def book() -> None:
     mirror(ROOT / "book", STAGE / "book")
     for name in ("_config.yml", "_toc.yml", "CHANGELOG.md"):
         write_if_changed(STAGE / name, (ROOT / name).read_bytes())
-    look = [ROOT / "costlib" / name for name in ("booktools.py", "register.py", "rulings.py")]
-    look += [ROOT / "costlib" / "charts" / "theme.py"]
+    faces = ("__init__.py", "booktools.py", "register.py", "rulings.py")
+    look = [ROOT / "costlib" / name for name in faces]
+    look += [ROOT / "costlib" / "charts" / name for name in ("sheet.py", "theme.py")]
     look += [ROOT / "requirements.lock", ROOT / "_config.yml", ROOT / "_toc.yml"]
     look += files_under(*(ROOT / "book" / name for name in ("_ext", "_templates", "_static")))
     look_key = fingerprint(look, platform.python_version())

@@ -118,12 +118,12 @@ def foot(docname: str, title: str, author: str, book: str, date: str, run: tuple
     return (
         '<footer class="chapter-foot"><details><summary>Cite this chapter</summary>'
         f"<p>{html.escape(told)}, version {costlib.__version__}, {date}.</p>"
-        f'<pre tabindex="0">{html.escape(bibtex)}</pre></details>'
+        f"<pre>{html.escape(bibtex)}</pre></details>"
         "<details><summary>Re-run this chapter</summary>"
         "<p>From the folder of the project, with your value in place of the last one, and a "
-        f'<code>-p</code> for each further parameter:</p><pre tabindex="0">{html.escape(command)}'
-        "</pre><p>Or <code>make lab</code> opens JupyterLab: change the first cell of code in "
-        f"<code>{docname}.ipynb</code> and run all cells.</p></details></footer>"
+        f"<code>-p</code> for each further parameter:</p><pre>{html.escape(command)}"
+        "</pre><p>Or <code>make lab</code> opens JupyterLab: in "
+        f"<code>{docname}.ipynb</code> change the cell of parameters and run all cells.</p></details></footer>"
     )
 
 

@@ -316,16 +316,16 @@
     return begun.get(figure);
   }
 
-  const observer = new IntersectionObserver((entries) => {
-    for (const {isIntersecting, target} of entries) {
-      if (!isIntersecting) continue;
-      observer.unobserve(target);
-      alive(target);
-    }
-  }, {rootMargin: NEAR});
   const figures = [...document.querySelectorAll("figure.chart")].filter((figure) =>
     figure.querySelector(SPEC));
-  for (const figure of figures) observer.observe(figure);
+  function watch(rootMargin) {
+    const observer = new IntersectionObserver((entries) => {
+      for (const {isIntersecting, target} of entries) if (isIntersecting) alive(target);
+    }, {rootMargin});
+    for (const figure of figures) observer.observe(figure);
+  }
+  watch("0px"); // what is on the screen, and what comes near once somebody reads on
+  addEventListener("scroll", () => watch(NEAR), {once: true, passive: true});
 
   // "#try-it?context_thousand_tokens=64" is a chart with the reader's numbers.
   async function read() {
