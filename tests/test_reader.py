@@ -12,6 +12,7 @@ from pathlib import Path
 from urllib.parse import parse_qsl, urlencode
 
 import pytest
+import yaml
 from conftest import SITE
 from playwright.sync_api import sync_playwright
 from pybtex.database import parse_string
@@ -207,11 +208,10 @@ def test_a_text_of_a_live_chart_is_never_a_formula(browser, site):
     seen = opened(browser, site, "wide", "light")
     page = (SITE / f"{CLIFF}.html").read_text("utf-8")
     assert '"8 bits"' in page
+    changed = page.replace('"8 bits"', '"=8+1"')
     seen.page.route(
         f"{site}{CLIFF}.html",
-        lambda route: route.fulfill(
-            body=page.replace('"8 bits"', '"=8+1"'), content_type="text/html"
-        ),
+        lambda route: route.fulfill(body=changed, content_type="text/html"),
     )
     seen.page.goto(f"{site}{CLIFF}.html", wait_until="load")
     bring_to_life(seen.page)
@@ -245,8 +245,9 @@ def test_the_foot_of_a_chapter_cites_it_and_runs_it(name):
     assert key == f"costlib-{name.removeprefix('notebooks/')}"
     assert re.sub(r"^[\d.]+\s*", "", heading) == entry.fields["title"]
     assert f"“{entry.fields['title']}”" in html.unescape(foot)
-    changelog = (ROOT / "CHANGELOG.md").read_text("utf-8")
-    assert entry.fields["note"].split(", ")[1] == max(re.findall(r"20\d\d-\d\d-\d\d", changelog))
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert entry.fields["note"] == f"Version {cited['version']}, {cited['date-released']}"
+    assert entry.persons["author"][0].last_names == [f"{{{cited['authors'][0]['name']}}}"]
     program, path, _, flag, parameter, value = shlex.split(command)
     assert (program, path, flag) == (".venv/bin/papermill", f"{name}.ipynb", "-p")
     cells = json.loads((ROOT / path).read_text("utf-8"))["cells"]

@@ -218,12 +218,13 @@ def book() -> None:
         execute_all(changed, keep)
 
     mirror(ROOT / "book", STAGE / "book")
-    for name in ("_config.yml", "_toc.yml", "CHANGELOG.md"):
+    for name in ("_config.yml", "_toc.yml", "CHANGELOG.md", "CITATION.cff"):
         write_if_changed(STAGE / name, (ROOT / name).read_bytes())
-    faces = ("__init__.py", "booktools.py", "register.py", "rulings.py")
+    faces = ("booktools.py", "register.py", "rulings.py")
     look = [ROOT / "costlib" / name for name in faces]
     look += [ROOT / "costlib" / "charts" / name for name in ("sheet.py", "theme.py")]
-    look += [ROOT / "requirements.lock", ROOT / "_config.yml", ROOT / "_toc.yml"]
+    names = ("CITATION.cff", "requirements.lock", "_config.yml", "_toc.yml")
+    look += [ROOT / name for name in names]
     look += files_under(*(ROOT / "book" / name for name in ("_ext", "_templates", "_static")))
     look_key = fingerprint(look, platform.python_version())
     digest.cache_clear()

@@ -1,7 +1,7 @@
 """What a page offers its reader: terms that lead to the glossary, data, a citation, a new run.
 
 And in the search, the number of a claim leads to its row and to the chapter that shows it. All of
-it is made of what the book holds: glossary, charts, cells of parameters, changelog, ledger.
+it is made of what the book holds: glossary, charts, cells of parameters, CITATION.cff, ledger.
 """
 
 from __future__ import annotations
@@ -14,14 +14,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.environment import BuildEnvironment
 
-import costlib
-from costlib import rulings
-
-GLOSSARY, LEDGER, CHANGES = "book/glossary", "notebooks/ledger", "book/changes"
+GLOSSARY, LEDGER = "book/glossary", "notebooks/ledger"
 NO_TERMS = {GLOSSARY, "book/references"}  # pages that link no term
 SHORT = re.compile(r"\b(?:Short|Also):? ([^.:]+)\.")
 # words that mean another thing on a page than in the glossary
@@ -103,27 +101,28 @@ def parameter(notebook: dict[str, Any]) -> tuple[str, str]:
     raise ValueError("the cell of parameters holds no number")
 
 
-def foot(docname: str, title: str, author: str, book: str, date: str, run: tuple[str, str]) -> str:
+def foot(docname: str, title: str, book: str, cited: dict[str, Any], run: tuple[str, str]) -> str:
     """How to cite a chapter, and how to run it with other numbers: folded, without a script."""
     name, value = run
     stem = docname.rpartition("/")[2]
-    year = date[:4]
-    told = f"{author[:1].upper()}{author[1:]} ({year}). “{title}”. In: {book}"
+    author = " and ".join(one["name"] for one in cited["authors"])
+    date, version = cited["date-released"], cited["version"]  # not the clock: builds are alike
+    told = f"{author[:1].upper()}{author[1:]} ({date:%Y}). “{title}”. In: {book}"
     bibtex = (
         f"@incollection{{costlib-{stem},\n  author = {{{{{author}}}}},\n  title = {{{title}}},\n"
-        f"  booktitle = {{{book}}},\n  year = {{{year}}},\n"
-        f"  note = {{Version {costlib.__version__}, {date}}}\n}}"
+        f"  booktitle = {{{book}}},\n  year = {{{date:%Y}}},\n"
+        f"  note = {{Version {version}, {date}}}\n}}"
     )
     command = f".venv/bin/papermill {docname}.ipynb mine.ipynb -p {name} {value}"
     return (
         '<footer class="chapter-foot"><details><summary>Cite this chapter</summary>'
-        f"<p>{html.escape(told)}, version {costlib.__version__}, {date}.</p>"
+        f"<p>{html.escape(told)}, version {version}, {date}.</p>"
         f"<pre>{html.escape(bibtex)}</pre></details>"
         "<details><summary>Re-run this chapter</summary>"
         "<p>From the folder of the project, with your value in place of the last one, and a "
         f"<code>-p</code> for each further parameter:</p><pre>{html.escape(command)}"
-        "</pre><p>Or <code>make lab</code> opens JupyterLab: in "
-        f"<code>{docname}.ipynb</code> change the cell of parameters and run all cells.</p></details></footer>"
+        f"</pre><p>Or <code>make lab</code> opens JupyterLab: in <code>{docname}.ipynb</code> "
+        "change the cell of parameters and run all cells.</p></details></footer>"
     )
 
 
@@ -200,24 +199,19 @@ def finish_page(
         del found[word]
     body = linked(context["body"], found, page)
     if pagename.startswith("notebooks/"):
-        changes = rulings.changes(Path(env.srcdir) / "CHANGELOG.md")
-        body += foot(
-            pagename,
-            env.titles[pagename].astext(),
-            app.config.author,
-            app.config.html_title,
-            max(change.date for change in changes),  # not the clock: builds are alike
-            parameter(notebook(env, pagename)),
-        )
+        title = env.titles[pagename].astext()
+        cited = yaml.safe_load((Path(env.srcdir) / "CITATION.cff").read_text("utf-8"))
+        run = parameter(notebook(env, pagename))
+        body += foot(pagename, title, app.config.html_title, cited, run)
     context["body"] = body
 
 
 def outdated(
     app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
 ) -> Iterable[str]:
-    """Every page, when one has changed that the others are made with."""
+    """Every page, when the glossary has changed that they link to."""
     del app, removed
-    return env.found_docs if (added | changed) & {GLOSSARY, CHANGES} else ()
+    return env.found_docs if GLOSSARY in added | changed else ()
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
