@@ -204,7 +204,8 @@ def integer_step(*, state_bits: ArrayLike, largest_value: ArrayLike) -> Floats:
     """
     bits = positive("state_bits, less 1,", non_negative("state_bits", state_bits) - 1)
     code = np.exp2(-bits)
-    return non_negative("largest_value", largest_value) * code / (1 - code)
+    step: Floats = non_negative("largest_value", largest_value) * code / (1 - code)
+    return step
 
 
 def rounding_error(
