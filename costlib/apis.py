@@ -1,4 +1,4 @@
-"""APIs and routers in a scenario: whether they will do by what is stated, and what they ask."""
+"""APIs in a scenario, and what is stated of routers: whether they will do, and what they ask."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from costlib import fleet, pricebook, pricing, routing, screening, units
+from costlib import fleet, pricebook, pricing, screening, units
 from costlib.choices import THOUSAND, Choice, Option, bill, bill_steps
 from costlib.scenario import Api, Router, Scenario
 from costlib.screening import Demand
 
-__all__ = ["bought", "refused", "request_usd"]
+__all__ = ["bought", "refused", "request_usd", "slow"]
 
 
 def refused(scenario: Scenario, asked: Demand, one: Api | Router) -> str:
@@ -19,8 +19,14 @@ def refused(scenario: Scenario, asked: Demand, one: Api | Router) -> str:
     promised = scenario.promises
     if promised.least_quality is not None and (one.quality or 0.0) < promised.least_quality:
         return screening.QUALITY
-    if promised.exact_recall and _recall(asked, one) is False:
+    if promised.exact_recall and _recall(scenario, asked, one) is False:
         return screening.RECALL
+    return slow(scenario, one)
+
+
+def slow(scenario: Scenario, one: Api | Router) -> str:
+    """Which promise of speed is not kept by what is stated, if any."""
+    promised = scenario.promises
     for stated, limit, reason in (
         (one.tpot_p95_s, promised.tpot_p95_s, screening.TPOT),
         (one.ttft_p95_s, promised.ttft_p95_s, screening.TTFT),
@@ -30,11 +36,12 @@ def refused(scenario: Scenario, asked: Demand, one: Api | Router) -> str:
     return ""
 
 
-def _recall(asked: Demand, one: Api | Router) -> bool | None:
+def _recall(scenario: Scenario, asked: Demand, one: Api | Router) -> bool | None:
     """Whether an API recalls exactly: as stated, or as its open weights do; None: not known."""
+    machines = {model.name for model in scenario.candidates.models}  # screened by themselves
     if one.exact_recall is not None:
         return one.exact_recall
-    names = [one.name] if isinstance(one, Api) else [one.strong, one.weak]
+    names = {one.name} if isinstance(one, Api) else {one.strong, one.weak} - machines
     weights = [pricebook.price(name).weights for name in names]
     known = [screening.recalls(name, asked.longest_tokens) for name in weights if name]
     return False if not all(known) else True if len(known) == len(names) else None
@@ -69,31 +76,12 @@ def request_usd(scenario: Scenario, asked: Demand, name: str, service: str) -> d
     return {part: float(np.mean(bill) * times) for part, bill in bills.items()}
 
 
-def bought(scenario: Scenario, asked: Demand, one: Api | Router) -> Option:
-    """An API or a router as a choice."""
-    if isinstance(one, Api):
-        parts = request_usd(scenario, asked, one.name, one.service)
-        each = sum(parts.values())
-        name = one.name if one.service == pricebook.STANDARD else f"{one.name}, {one.service}"
-        steps = [
-            (f"{part}, a thousand", THOUSAND * usd, "USD") for part, usd in parts.items() if usd
-        ]
-    else:
-        name = one.name
-        strong, weak = (
-            sum(request_usd(scenario, asked, part, pricebook.STANDARD).values())
-            for part in (one.strong, one.weak)
-        )
-        each = float(
-            routing.routed_usd(
-                one.strong_fraction, strong_usd=strong, weak_usd=weak, router_usd=one.fee_usd
-            )
-        )
-        steps = [
-            ("a thousand at the strong model", THOUSAND * strong, "USD"),
-            ("a thousand at the weak model", THOUSAND * weak, "USD"),
-            ("a thousand at the router", THOUSAND * one.fee_usd, "USD"),
-        ]
+def bought(scenario: Scenario, asked: Demand, one: Api) -> Option:
+    """An API as a choice."""
+    parts = request_usd(scenario, asked, one.name, one.service)
+    each = sum(parts.values())
+    name = one.name if one.service == pricebook.STANDARD else f"{one.name}, {one.service}"
+    steps = [(f"{part}, a thousand", THOUSAND * usd, "USD") for part, usd in parts.items() if usd]
 
     def usd(volume: float, times: float = 1.0) -> float:
         month = volume * units.HOURS_PER_MONTH * units.SECONDS_PER_HOUR
@@ -123,6 +111,7 @@ def bought(scenario: Scenario, asked: Demand, one: Api | Router) -> Option:
         quality=np.nan if one.quality is None else one.quality,
         **bill(asked, month_usd),
         steps=(*steps, *bill_steps(asked, month_usd)),
+        sides=(),
     )
     return Option(
         choice=choice,

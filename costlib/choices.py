@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -12,8 +13,9 @@ from costlib import units
 from costlib.scenario import Scenario
 from costlib.screening import Demand
 
-__all__ = ["THOUSAND", "Change", "Choice", "Option", "Plan", "bill", "bill_steps"]
+__all__ = ["ROUTER", "THOUSAND", "Change", "Choice", "Option", "Plan", "bill", "bill_steps"]
 
+ROUTER: Final = "router"  # a way of its own, whatever its sides are
 THOUSAND: Final = 1000.0  # requests that a small price is told for
 
 
@@ -46,6 +48,12 @@ class Choice:
     carbon_usd: float  # a month, in the above
     quality: float
     steps: tuple[tuple[str, float, str], ...]  # from bytes to dollars: what, how much, unit
+    sides: tuple[Choice, ...]  # of a router, each with its own part of the requests
+
+    @property
+    def dear_side(self) -> Choice:
+        """The side that costs more, or the choice itself if it has none."""
+        return max(self.sides, key=lambda side: side.monthly_usd, default=self)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +100,12 @@ class Option:
     price_now: float
     usd: Callable[[float, float], float]  # requests/s, times the price
     n_extra: float = 0.0  # replicas beyond what the promises need
+
+    @property
+    def order(self) -> tuple[float, float, float]:
+        """The cheapest first; of equal ones the leanest, then the one that answers soonest."""
+        time = self.choice.ttft_p95_s
+        return self.choice.monthly_usd, self.n_extra, math.inf if math.isnan(time) else time
 
 
 def bill(asked: Demand, monthly_usd: float) -> dict[str, float]:

@@ -49,10 +49,10 @@ WORDS: Final[Mapping[str, str]] = {
 
 def _quoted(found: Plan, way: str) -> tuple[float, float, str]:
     """Lowest and highest price of what a way chose, over the plan's, and who says so."""
-    one = found.cheapest[way]
-    if way == "own":
+    one = found.cheapest[way].dear_side
+    if one.way == "own":
         return 1 / MACHINE_TIMES, MACHINE_TIMES, "assumed: nobody lists what a machine is sold for"
-    if way == "rent":
+    if one.way == "rent":
         table = ownership.quotes(one.accelerator)
         table = table[table.kind.isin(["on demand", "spot", "three years", "median"])]
         given = found.scenario.prices.rents_usd_per_h.get(one.accelerator)

@@ -22,6 +22,7 @@ from costlib import (
     apis,
     catalog,
     ownership,
+    pricebook,
     response,
     screening,
     serve,
@@ -30,7 +31,7 @@ from costlib import (
 from costlib import scenario as scenarios
 from costlib._halving import halved
 from costlib.calibration import constants
-from costlib.choices import Change, Choice, Option, Plan, bill, bill_steps
+from costlib.choices import ROUTER, Change, Choice, Option, Plan, bill, bill_steps
 from costlib.replica import Replica, replica
 from costlib.scenario import Api, Router, Scenario
 from costlib.screening import Demand, Holding
@@ -43,7 +44,6 @@ MOST_RUNNING: Final = 256  # sequences of a replica
 PRECISION: Final = 0.005  # of the rate of a replica, as a share of its saturation
 REFUSED: Final = 0.01  # requests too large for the memory
 VOLUMES: Final = np.logspace(-3, 3, 601)  # over today's, where ways may change places
-UNSTATED: Final = "not stated"
 
 
 # --- options ----------------------------------------------------------------------------------
@@ -101,23 +101,22 @@ def plan(scenario: Scenario | str | Path | Mapping[str, Any], *, progress: bool 
     elif not isinstance(scenario, Scenario):
         scenario = scenarios.scenario(scenario)
     asked = screening.demand(scenario)
-    machines = bool({"own", "rent"} & set(scenario.ways))
-    screened = (
-        screening.screened(scenario, asked, progress=progress)
-        if machines
-        else screening.Screened(rows=pd.DataFrame(), dropped={}, n_combinations=0)
-    )
-    dropped: Counter[str] = Counter(screened.dropped)
-    finalists = _finalists(screened.rows)
-    options, failed = _exact(scenario, asked, finalists, progress=progress)
     some = scenario.candidates
-    sold: list[Api | Router] = [*some.apis, *some.routers]
-    for one in sold if "API" in scenario.ways else []:
-        if reason := apis.refused(scenario, asked, one):
-            dropped[reason] += 1
+    found = _machines(scenario, asked, progress=progress)
+    options, dropped = found.options, found.dropped
+    sold: list[Api | Router] = [*some.apis] if "API" in scenario.ways else []
+    sold += some.routers
+    for one in sold:
+        made: Option | str = apis.refused(scenario, asked, one) or (
+            apis.bought(scenario, asked, one)
+            if isinstance(one, Api)
+            else _routed(scenario, asked, one)
+        )
+        if isinstance(made, str):
+            dropped[made] += 1
         else:
-            options.append(apis.bought(scenario, asked, one))
-    options.sort(key=_order)
+            options.append(made)
+    options.sort(key=lambda option: option.order)
     cheapest: dict[str, Option] = {}
     for option in options:
         cheapest.setdefault(option.choice.way, option)
@@ -126,21 +125,131 @@ def plan(scenario: Scenario | str | Path | Mapping[str, Any], *, progress: bool 
     return Plan(
         scenario=scenario,
         asked=asked,
-        n_combinations=screened.n_combinations + len(sold) * ("API" in scenario.ways),
-        n_exact=len(finalists),
-        dropped=dict(dropped + failed) if not options else dict(dropped),
+        n_combinations=found.n_combinations + len(sold),
+        n_exact=found.n_exact,
+        dropped=dict(dropped + found.failed) if not options else dict(dropped),
         cheapest={way: option.choice for way, option in cheapest.items()},
         runner_up=second.choice if second else None,
         change=_change(asked, ranked[0], second) if second else None,
         frontier=_frontier(scenario, options),
-        notes=(*asked.notes, *_notes(scenario, asked, failed, ranked)),
+        notes=(*asked.notes, *_notes(scenario, asked, found.failed, ranked)),
     )
 
 
-def _order(one: Option) -> tuple[float, float, float]:
-    """The cheapest first; of equal ones the leanest, then the one that answers soonest."""
-    unknown = np.isnan(one.choice.ttft_p95_s)
-    return one.choice.monthly_usd, one.n_extra, np.inf if unknown else one.choice.ttft_p95_s
+# --- routers ----------------------------------------------------------------------------------
+
+
+def _routed(scenario: Scenario, asked: Demand, one: Router) -> Option | str:
+    """A router with the cheapest way to serve each side its part of the requests; or why not."""
+    sides: list[tuple[float, Option]] = []
+    for name, part in ((one.strong, one.strong_fraction), (one.weak, 1 - one.strong_fraction)):
+        side = _side(scenario, asked, name, part) if part else None
+        if isinstance(side, str):
+            return side
+        if side:
+            sides.append((part, side))
+    choices = tuple(side.choice for _, side in sides)
+    dear = max((side for _, side in sides), key=lambda side: side.choice.monthly_usd)
+
+    def fees(volume: float) -> float:
+        return one.fee_usd * volume * units.HOURS_PER_MONTH * units.SECONDS_PER_HOUR
+
+    def usd(volume: float, times: float = 1.0) -> float:
+        paid = (side.usd(volume * part, times if side is dear else 1.0) for part, side in sides)
+        return sum(paid) + fees(volume)
+
+    def slowest(stated: float | None, times: list[float]) -> float:
+        return float(np.max(times)) if stated is None else stated  # NaN where one is not known
+
+    mean = asked.requests_per_s
+    month_usd, fee = usd(mean), fees(mean)
+    held = [side.n_held for side in choices if side.accelerator]
+    steps = [
+        *((f"{side.name}, a month", side.monthly_usd, "USD") for side in choices),
+        *([("the router, a month", fee, "USD")] if fee else []),
+    ]
+    choice = Choice(
+        way=ROUTER,
+        name=one.name,
+        model="",
+        accelerator="",
+        n_accelerators=np.nan,
+        weight_format="",
+        cache_bits=np.nan,
+        prefix_reuse=any(side.prefix_reuse for side in choices),
+        layout="",
+        most_requests_per_s=np.nan,
+        n_replicas=np.nan,
+        n_held=sum(held) if held else np.nan,
+        load_fraction=np.nan,
+        ttft_p95_s=slowest(one.ttft_p95_s, [side.ttft_p95_s for side in choices]),
+        tpot_p95_s=slowest(one.tpot_p95_s, [side.tpot_p95_s for side in choices]),
+        low_usd=sum(side.low_usd for side in choices) + fee,
+        high_usd=sum(side.high_usd for side in choices) + fee,
+        carbon_kg=sum(side.carbon_kg for side in choices),
+        carbon_usd=sum(side.carbon_usd for side in choices),
+        quality=np.nan if one.quality is None else one.quality,
+        **bill(asked, month_usd),
+        steps=(*steps, *bill_steps(asked, month_usd)),
+        sides=choices,
+    )
+    return Option(
+        choice=choice,
+        price=dear.price,
+        unit=dear.unit,
+        price_now=dear.price_now,
+        usd=usd,
+        n_extra=sum(side.n_extra for _, side in sides),
+    )
+
+
+def _side(scenario: Scenario, asked: Demand, name: str, part: float) -> Option | str:
+    """The cheapest way to serve a part of the requests with one model; or why there is none."""
+    some = scenario.candidates
+    mine = dataclasses.replace(asked, requests_per_s=part * asked.requests_per_s)
+    models = tuple(model for model in some.models if model.name == name)
+    if not models:
+        known = (api for api in some.apis if (api.name, api.service) == (name, pricebook.STANDARD))
+        api = next(known, Api(name=name))
+        return apis.slow(scenario, api) or apis.bought(scenario, mine, api)
+    alone = scenario.model_copy(update={"candidates": some.model_copy(update={"models": models})})
+    found = _machines(alone, mine, progress=False)
+    if found.options:
+        return min(found.options, key=lambda option: option.order)
+    reasons = found.dropped + found.failed
+    return max(reasons, key=reasons.__getitem__)
+
+
+# --- machines ---------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Machines:
+    """Options that hold machines, and why others do not do."""
+
+    options: list[Option]
+    dropped: Counter[str]  # by the closed forms
+    failed: Counter[str]  # by the queue
+    n_combinations: int
+    n_exact: int
+
+
+def _machines(scenario: Scenario, asked: Demand, *, progress: bool) -> _Machines:
+    """Every combination screened, the best computed with their queues."""
+    if not {"own", "rent"} & set(scenario.ways):
+        return _Machines(
+            options=[], dropped=Counter(), failed=Counter(), n_combinations=0, n_exact=0
+        )
+    screened = screening.screened(scenario, asked, progress=progress)
+    finalists = _finalists(screened.rows)
+    options, failed = _exact(scenario, asked, finalists, progress=progress)
+    return _Machines(
+        options=options,
+        dropped=Counter(screened.dropped),
+        failed=failed,
+        n_combinations=screened.n_combinations,
+        n_exact=len(finalists),
+    )
 
 
 def _finalists(rows: pd.DataFrame) -> pd.DataFrame:
@@ -154,9 +263,6 @@ def _finalists(rows: pd.DataFrame) -> pd.DataFrame:
     places = np.unique(np.linspace(0, front.size - 1, FRONTIER_RIGS).round().astype(int))
     chosen = np.union1d(best, front[places])
     return rows.loc[chosen].drop_duplicates(["way", *screening.RIG, "n_replicas"])
-
-
-# --- machines ---------------------------------------------------------------------------------
 
 
 def _exact(
@@ -347,6 +453,7 @@ def _held(scenario: Scenario, asked: Demand, held: Holding, rig: _Rig, least: fl
         quality=float(rig.row["quality"]),
         **bill(asked, month_usd),
         steps=(*steps, *bill_steps(asked, month_usd)),
+        sides=(),
     )
     own = held.machine is not None
     return Option(
@@ -400,7 +507,7 @@ def _change(asked: Demand, first: Option, second: Option) -> Change:
 
 def _frontier(scenario: Scenario, options: list[Option]) -> pd.DataFrame:
     """Choices that no other beats; axes that the scenario does not have are absent."""
-    fields = [f for f in Choice.__slots__ if f != "steps"]
+    fields = [f for f in Choice.__slots__ if f not in {"steps", "sides"}]
     absent = set() if scenario.rated else {"quality"}
     absent |= {"carbon_kg", "carbon_usd"} if scenario.carbon is None else set()
     table = pd.DataFrame(
@@ -420,15 +527,16 @@ def _notes(
         reasons = ", ".join(f"{name} {n}" for name, n in failed.items())
         told.append(f"{failed.total()} that passed the closed forms fail the queue: {reasons}.")
     promised = (scenario.promises.ttft_p95_s, scenario.promises.tpot_p95_s)
-    for one in (option.choice for option in ranked if option.choice.way == "API"):
+    chosen = [side for option in ranked for side in option.choice.sides or (option.choice,)]
+    for one in {side.name: side for side in chosen if not side.accelerator}.values():
         stated = (one.ttft_p95_s, one.tpot_p95_s)
         if any(p is not None and np.isnan(s) for p, s in zip(promised, stated, strict=True)):
             told.append(
                 f"Nobody stated how fast {one.name} is: whether it keeps the promises is not known."
             )
-    if scenario.carbon and any(o.choice.way == "API" for o in ranked):
+    if scenario.carbon and any(not one.accelerator for one in chosen):
         told.append("Nobody states the carbon of an API: none is counted and none is priced.")
-    if scenario.carbon and any(o.choice.way != "API" for o in ranked):
+    if scenario.carbon and any(one.accelerator for one in chosen):
         told.append(
             f"Carbon is that of the accelerators at a PUE of {screening.pue(scenario):g}; hosts "
             "are left out."
@@ -443,7 +551,7 @@ def _notes(
             "What is found again is taken as given: machines must have the memory to keep it, and "
             "an API asks its cached price where the vendor lists one."
         )
-    quotes = {one.choice.accelerator for one in ranked if one.choice.way == "rent"}
+    quotes = {one.accelerator for one in chosen if one.way == "rent"}
     for name in sorted(quotes - set(scenario.prices.rents_usd_per_h)):
         table = ownership.quotes(name)
         row = table[table.kind == scenario.prices.rent_kind].iloc[0]

@@ -52,6 +52,7 @@ def _fields(one: Choice) -> dict[str, Any]:
     record = dataclasses.asdict(one)
     names = ("what", "value", "unit")
     record["steps"] = [dict(zip(names, step, strict=True)) for step in one.steps]
+    record["sides"] = [_fields(side) for side in one.sides]
     return record
 
 
@@ -63,7 +64,7 @@ def text(found: Plan) -> str:
         return "\n".join([*lines, *_wrapped("No candidate keeps the promises.", "")])
     lines += _table("cheapest", list(found.cheapest.values()), found.scenario)
     lines += ["", *_steps(winner)]
-    held = next((one for one in found.cheapest.values() if one.way != "API"), winner)
+    held = next((one for one in found.cheapest.values() if one.accelerator), winner)
     if held is not winner:
         lines += ["", *_steps(held)]
     if found.runner_up and found.change:
@@ -86,6 +87,7 @@ def _filled(row: Mapping[Any, Any]) -> dict[str, Any]:
         "carbon_usd": 0.0,
         "quality": math.nan,
         "steps": (),
+        "sides": (),
         **{str(name): value for name, value in row.items()},
     }
 
@@ -129,8 +131,11 @@ def _tried(found: Plan) -> list[str]:
 
 
 def _words(one: Choice) -> str:
-    if one.way == "API":
-        return f"API, {one.name}"
+    if one.sides:
+        machines = [f"; {_words(side)}" for side in one.sides if side.accelerator]
+        return f"{one.way}, {one.name}" + "".join(machines)
+    if not one.accelerator:
+        return f"{one.way}, {one.name}"
     spare = one.n_held > one.n_replicas * one.n_accelerators
     held = f" ({one.n_held:g} held)" if spare else ""
     bits = "" if math.isnan(one.cache_bits) else f", cache {one.cache_bits:g} bits"
@@ -149,7 +154,9 @@ def _table(title: str, rows: list[Choice], scenario: Scenario) -> list[str]:
         cells = [
             one.way,
             _usd(one.monthly_usd),
-            "list" if one.way == "API" else f"{_usd(one.low_usd)}–{_usd(one.high_usd)}",
+            "–".join(dict.fromkeys(map(_usd, (one.low_usd, one.high_usd))))
+            if _held(one)
+            else "list",
             _seconds(one.ttft_p95_s),
             _seconds(one.tpot_p95_s),
         ]
@@ -167,6 +174,11 @@ def _table(title: str, rows: list[Choice], scenario: Scenario) -> list[str]:
     for line, one in zip(lines[1:], rows, strict=True):
         told += [line, *_wrapped(_words(one).removeprefix(f"{one.way} "), indent)]
     return told
+
+
+def _held(one: Choice) -> bool:
+    """Whether it holds machines, or a side of it does."""
+    return not math.isnan(one.n_held)
 
 
 def _steps(one: Choice) -> list[str]:

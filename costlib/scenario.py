@@ -260,7 +260,11 @@ class Api(_Fields):
 
 
 class Router(_Fields):
-    """Two prices of the price book and the share of the requests that goes to the strong one."""
+    """Two of the models and of the price book, and the share of requests that the strong one gets.
+
+    A name among the models is served on machines, any other is an API. What the router sends does
+    not depend on lengths: each side sees the same ones.
+    """
 
     strong: Text
     weak: Text
@@ -451,7 +455,7 @@ class Scenario(_Fields):
         some, here = self.candidates, {"rent": self.candidates.models}
         if some.ways:
             return some.ways
-        there = {"API": some.apis or some.routers, **here, "own": self.prices.machines}
+        there = {"API": some.apis or self._routed_to, **here, "own": self.prices.machines}
         return tuple(way for way in ownership.WAYS if there[way])
 
     @model_validator(mode="after")
@@ -463,6 +467,11 @@ class Scenario(_Fields):
             raise ValueError("candidates.models: expected a model to own or rent for, got none")
         if "API" in some.ways and not (some.apis or some.routers):
             raise ValueError("candidates.apis: expected an API or a router, got none")
+        if self._routed_to and "API" not in self.ways:
+            raise ValueError(
+                f"candidates.routers: {self._routed_to[0]!r} is an API, and the ways are "
+                + ", ".join(self.ways)
+            )
         for place, name, service in self._priced():
             try:
                 pricebook.price(name, at=self.prices.at, service=service)
@@ -493,8 +502,16 @@ class Scenario(_Fields):
         for i, one in enumerate(some.routers):
             for part in ("strong", "weak"):
                 place = f"candidates.routers[{i}].{part}"
-                found.append((place, getattr(one, part), pricebook.STANDARD))
+                if getattr(one, part) in self._routed_to:
+                    found.append((place, getattr(one, part), pricebook.STANDARD))
         return found
+
+    @property
+    def _routed_to(self) -> list[str]:
+        """APIs that a router sends requests to."""
+        machines = {model.name for model in self.candidates.models}
+        named = [name for one in self.candidates.routers for name in (one.strong, one.weak)]
+        return [name for name in named if name not in machines]
 
 
 # --- reading ----------------------------------------------------------------------------------

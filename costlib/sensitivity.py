@@ -184,9 +184,10 @@ def bills(found: Plan) -> dict[str, tuple[Formula, dict[str, float]]]:
     Returns
     -------
         By way a formula of arrays and its arguments: `requests_per_day` and `price_times` (the
-        price of a request, a rent or a machine over today's); for machines `peak_times` and
-        `speed_times` (what a replica truly makes over what is predicted); for owned ones
-        `electricity_usd_per_kwh` and `pue`. A carbon price is left out.
+        price of a request, a rent or a machine over today's; of a router the price on which most
+        is spent); for machines `peak_times` and `speed_times` (what a replica truly makes over
+        what is predicted); for owned ones `electricity_usd_per_kwh` and `pue`. A carbon price is
+        left out.
     """
     day = found.asked.requests_per_s * units.SECONDS_PER_DAY
     held = {
@@ -194,19 +195,22 @@ def bills(found: Plan) -> dict[str, tuple[Formula, dict[str, float]]]:
         for some in screening.holdings(found.scenario, found.asked).values()
         for one in some
     }
-    made: dict[str, tuple[Formula, dict[str, float]]] = {}
-    for way, one in found.cheapest.items():
+
+    def billed(one: Choice) -> tuple[Formula, dict[str, float]]:
         base = {"requests_per_day": day, "price_times": 1.0}
-        if way == "API":
-            made[way] = _bought(one), base
-            continue
-        holding = held[way, one.accelerator]
+        if one.sides:
+            sides = [(side, *billed(side)) for side in one.sides]
+            return _routed(one, sides), {k: v for *_, its in sides for k, v in its.items()}
+        if not one.accelerator:
+            return _bought(one), base
+        holding = held[one.way, one.accelerator]
         base |= {"peak_times": holding.peak_times, "speed_times": 1.0}
         if holding.machine is not None:
             base["electricity_usd_per_kwh"] = holding.machine.electricity_usd_per_kwh
             base["pue"] = holding.machine.pue
-        made[way] = _held(one, holding), base
-    return made
+        return _held(one, holding), base
+
+    return {way: billed(one) for way, one in found.cheapest.items()}
 
 
 def _bought(one: Choice) -> Formula:
@@ -214,6 +218,26 @@ def _bought(one: Choice) -> Formula:
 
     def monthly_usd(requests_per_day: Any, price_times: Any) -> Any:
         return one.usd_per_request * price_times * requests_per_day * days
+
+    return monthly_usd
+
+
+def _routed(one: Choice, sides: list[tuple[Choice, Formula, dict[str, float]]]) -> Formula:
+    """Both sides with their parts of the requests; the price that moves is the dear one's."""
+    everything = one.monthly_usd / one.usd_per_request
+    fee_usd = (one.monthly_usd - sum(side.monthly_usd for side in one.sides)) / everything
+    days = units.HOURS_PER_MONTH / units.HOURS_PER_DAY
+
+    def monthly_usd(**given: Any) -> Any:
+        total = fee_usd * given["requests_per_day"] * days
+        for side, formula, base in sides:
+            part = side.monthly_usd / side.usd_per_request / everything
+            mine = {name: given[name] for name in base}
+            mine["requests_per_day"] = part * given["requests_per_day"]
+            if side is not one.dear_side:
+                mine["price_times"] = 1.0
+            total = total + formula(**mine)
+        return total
 
     return monthly_usd
 

@@ -219,6 +219,52 @@ def test_a_router_pays_both_models_and_its_fee():
     assert_allclose(study.plan(fields).winner.usd_per_request, strong / 4 + 3 * weak / 4 + 1e-4)
 
 
+MIXED = {"strong": "gpt-4o", "weak": "Llama-3.1-8B", "strong_fraction": 0.2, "fee_usd": 1e-4}
+
+
+def test_a_router_pays_machines_for_their_part_and_an_api_for_the_rest():
+    alone = changed(SMALL, workload__requests_per_day=0.8 * 50_000, candidates__apis=None)
+    both = changed(
+        SMALL, workload__requests_per_day=50_000, candidates__routers=[MIXED], candidates__apis=None
+    )
+    machines, found = study.plan(alone).winner, study.plan(both)
+    one = found.cheapest["router"]
+    api = (1000 * 2.5 + 200 * 10) / 1e6
+    month = 50_000 / 24 * 730
+    assert_allclose(one.monthly_usd, machines.monthly_usd + month * (0.2 * api + 1e-4))
+    assert_allclose(one.low_usd, machines.low_usd + month * (0.2 * api + 1e-4))
+    assert one.n_held == machines.n_held
+    assert [side.way for side in one.sides] == ["API", machines.way]
+    assert np.isnan(one.ttft_p95_s)  # nobody states the API's
+    assert one.name in plantext.text(found)
+    _, told = plantext.plain(found)["cheapest"]["router"]["sides"]
+    assert told["model"] == "Llama-3.1-8B"
+    assert json.loads(json.dumps(plantext.plain(found)))
+
+
+def test_a_router_keeps_the_promises_only_if_both_sides_do():
+    def dropped(**more):
+        fields = changed(SMALL, candidates__routers=[MIXED], candidates__apis=None, **more)
+        found = study.plan(fields)
+        return "router" not in found.cheapest, found
+
+    gone, found = dropped(promises={"tpot_p95_s": 1e-4})
+    assert gone, "no machine writes a token in a tenth of a millisecond"
+    assert found.dropped[screening.TPOT] > found.n_combinations - 10
+    slow = [{"name": "gpt-4o", "ttft_p95_s": 9}]
+    fields = changed(SMALL, candidates__routers=[MIXED], candidates__apis=slow)
+    assert "router" in study.plan(fields).cheapest
+    fields = changed(fields, promises={"ttft_p95_s": 5})
+    assert "router" not in study.plan(fields).cheapest
+
+
+def test_a_router_that_sends_all_to_one_side_is_that_side():
+    for share, way in ((1.0, "API"), (0.0, "rent")):
+        routers = [{**MIXED, "strong_fraction": share, "fee_usd": 0.0}]
+        found = study.plan(changed(SMALL, candidates__routers=routers, candidates__apis=["gpt-4o"]))
+        assert_allclose(found.cheapest["router"].monthly_usd, found.cheapest[way].monthly_usd)
+
+
 def test_prices_that_fall_count_as_their_mean_over_the_horizon():
     fields = changed(
         SMALL, prices__api_yearly_times=0.5, prices__rent_yearly_times=2, horizon_months=24
@@ -526,7 +572,7 @@ def test_an_example_adds_up(path):
     assert bills == sorted(bills)
     for way, one in found.cheapest.items():
         steps = {what: value for what, value, _ in one.steps}
-        if way == "API":
+        if not one.accelerator:
             thousand = one.monthly_usd / found.asked.requests_per_month * 1000
             assert_allclose(steps["a thousand requests"], thousand)
             continue

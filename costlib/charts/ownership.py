@@ -14,7 +14,12 @@ from costlib.ownership import PARTS, WAYS
 
 __all__ = ["PLAN", "hour_bars", "regime_lines", "rent_dots", "return_lines", "work_lines"]
 
-PLAN: Final[Mapping[str, str]] = {"API": "magenta", "rent": "ochre", "own": "blue"}
+PLAN: Final[Mapping[str, str]] = {
+    "API": "magenta",
+    "router": "violet",
+    "rent": "ochre",
+    "own": "blue",
+}
 HUES: Final[Mapping[str, str]] = dict(zip(PARTS, ("blue", "brown", "violet", "teal"), strict=True))
 
 
