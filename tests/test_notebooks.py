@@ -58,6 +58,19 @@ def test_the_table_of_contents_names_every_chapter_and_no_other():
     assert found == [f"notebooks/{name}" for name in CHAPTERS]
 
 
+def test_the_readme_lists_every_chapter_under_its_title_in_the_order_of_the_book():
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text("utf-8"))
+    named = [entry["file"] for part in toc["parts"] for entry in part["chapters"]]
+    names = [Path(name).stem for name in named if name.startswith("notebooks/")]
+    titles = [CHAPTERS[name].cells[0].source.splitlines()[0][2:] for name in names]
+    listed = re.findall(
+        r"^\| \[(.*)\]\((notebooks/.*)\.ipynb\) \|",
+        (ROOT / "README.md").read_text("utf-8"),
+        re.MULTILINE,
+    )
+    assert listed == [(t, f"notebooks/{n}") for t, n in zip(titles, names, strict=True)]
+
+
 @each_chapter
 def test_a_chapter_is_a_valid_notebook_of_at_most_25_cells(chapter):
     nbformat.validate(chapter)
