@@ -14,9 +14,8 @@ from urllib.parse import parse_qsl, urlencode
 import pytest
 import yaml
 from conftest import SITE
-from playwright.sync_api import sync_playwright
 from pybtex.database import parse_string
-from test_site import ALL_DRAWN, ARGUMENTS, CLIFF, NOTEBOOKS, PAGES, SPEC, bring_to_life, opened
+from test_site import ALL_DRAWN, CLIFF, NOTEBOOKS, PAGES, SPEC, bring_to_life, opened
 
 ROOT = SITE.parents[1]
 LIVE = "figure.chart[data-drawn]"
@@ -46,14 +45,6 @@ def reader():
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        yield browser
-        browser.close()
 
 
 def visited(browser, site, address):

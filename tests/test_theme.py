@@ -57,7 +57,7 @@ def test_a_token_stands_out_from_its_ground(tokens, ground, least, mode):
 
 def test_every_colour_of_a_meaning_is_measured():
     verdicts = {token for token, _, _ in theme.VERDICT.values()}
-    assert {*theme.ARCHITECTURE.values(), *theme.BOUND.values(), *verdicts} <= {*TEXT, *HUES}
+    assert {*theme.ARCHITECTURE.values(), *theme.WORKLOAD.values(), *verdicts} <= {*TEXT, *HUES}
 
 
 @modes
@@ -67,7 +67,7 @@ def test_every_token_is_a_colour_of_its_own(mode):
     assert len(set(found)) == len(found)
 
 
-@pytest.mark.parametrize("cast", [theme.ARCHITECTURE, theme.BOUND])
+@pytest.mark.parametrize("cast", [theme.ARCHITECTURE, theme.WORKLOAD])
 def test_a_cast_gives_every_meaning_its_own_hue_and_never_the_readers(cast):
     assert len(set(cast.values())) == len(cast)
     assert set(cast.values()) <= set(theme.TOKENS) - {"you"}

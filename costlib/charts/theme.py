@@ -21,7 +21,6 @@ from costlib._words import usd
 __all__ = [
     "ARCHITECTURE",
     "ARGUMENT",
-    "BOUND",
     "TOKENS",
     "VERDICT",
     "WORKLOAD",
@@ -71,12 +70,6 @@ ARCHITECTURE: Final[Mapping[str, str]] = {
     "window": "ochre",
     "quantised": "magenta",
     "MoE": "brown",
-}
-BOUND: Final[Mapping[str, str]] = {
-    "memory": "teal",
-    "compute": "brown",
-    "link": "violet",
-    "queue": "magenta",
 }
 
 WORKLOAD: Final[Mapping[str, str]] = {
