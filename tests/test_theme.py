@@ -113,7 +113,7 @@ def seen_by(colour, sight):
 
 @modes
 @pytest.mark.parametrize("sight", BLIND)
-@pytest.mark.parametrize("cast", [theme.ARCHITECTURE, theme.BOUND, theme.WORKLOAD])
+@pytest.mark.parametrize("cast", [theme.ARCHITECTURE, theme.WORKLOAD])
 def test_the_hues_of_a_cast_stay_apart_without_full_colour_vision(cast, sight, mode):
     pairs = itertools.combinations([theme.TOKENS[token][mode] for token in cast.values()], 2)
     apart = [np.linalg.norm(seen_by(one, sight) - seen_by(other, sight)) for one, other in pairs]
