@@ -36,6 +36,8 @@ def opened(path: str | Path, error: type[ValueError]) -> Iterator[BinaryIO]:
     A pipe with a name of its own waits for a writer that may never come, and a device has no end.
     """
     try:
+        if "\0" in str(path):
+            raise FileNotFoundError
         mode = Path(path).stat().st_mode
         piped = stat.S_ISFIFO(mode) and str(path).startswith(("/dev/", "/proc/"))
         if not (stat.S_ISREG(mode) or piped):

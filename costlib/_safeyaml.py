@@ -73,7 +73,10 @@ def safe_yaml(path: str | Path) -> Any:
     except yaml.MarkedYAMLError as why:
         mark = why.problem_mark or why.context_mark
         line = f", line {mark.line + 1}" if mark else ""
-        raise ValueError(f"{path}{line}: {_line(why.problem or why)}") from None
+        problem = str(why.problem or why)
+        if problem.startswith("but "):  # goes on from what was expected
+            problem = f"{why.context}, {problem}"
+        raise ValueError(f"{path}{line}: {_line(problem)}") from None
     except yaml.YAMLError as why:
         raise ValueError(f"{path}: is no YAML ({_line(why)})") from None
     except RecursionError:

@@ -76,7 +76,7 @@ class Markdown:
 
     def _repr_markdown_(self) -> str:
         # The span keeps JupyterLab from reading what lies between two prices as mathematics.
-        return self._text.replace("$", r"<span>\$</span>")
+        return html.escape(self._text, quote=False).replace("$", r"<span>\$</span>")
 
     def __repr__(self) -> str:
         return self._text
@@ -323,7 +323,8 @@ def _inline(text: str) -> str:
     """Escape a line, then read `**bold**`, `[words](address)` and prices."""
     safe = html.escape(text, quote=False)
     safe = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", safe)
-    return re.sub(r"\[([^]]+)\]\(([^)\s]+)\)", r'<a href="\2">\1</a>', safe)
+    # No colon but that of http: a name from a reader's file is no script.
+    return re.sub(r"\[([^]]+)\]\(((?:https?:)?[^):\"\s]+)\)", r'<a href="\2">\1</a>', safe)
 
 
 # --- the book's side ------------------------------------------------------------------------

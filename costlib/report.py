@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import html
 import os
 import re
@@ -74,8 +75,12 @@ def report(scenario: str | Path, target: str | Path) -> Path:
     title = scenarios.read(given).name
     text = _page(_run(given.resolve()), title)
     try:
-        with page.open("x", encoding="utf-8") as opened:
+        opened = page.open("x", encoding="utf-8")
+        with opened, contextlib.ExitStack() as undo:
+            undo.callback(page.unlink, missing_ok=True)  # half a page is none
             opened.write(text)
+            opened.flush()
+            undo.pop_all()
     except OSError as why:
         raise ValueError(f"{page}: cannot be written: {why.strerror}") from None
     return page

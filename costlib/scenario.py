@@ -42,10 +42,12 @@ __all__ = [
     "scenario",
 ]
 
-MOST_NUMBER: Final = 1e15
+LEAST_NUMBER, MOST_NUMBER = 1e-12, 1e15  # beyond these a number is a slip
+MOST_ENTRIES: Final = 1_000  # of a list
 MOST_TOKENS: Final = 1e8  # of a prompt or an answer
 MOST_REQUESTS: Final = 1e12  # a day
 MOST_COMBINATIONS: Final = 20_000_000
+JOINER: Final = "\u200d"  # within one emoji
 CLIENTS: Final = tuple(2**power for power in range(10))
 
 
@@ -66,8 +68,11 @@ def _number(words: str, holds: Callable[[float], bool]) -> BeforeValidator:
             number = float(value)
         except (TypeError, ValueError, OverflowError):
             number = math.nan
-        if not (abs(number) <= MOST_NUMBER and holds(number)):
+        if not holds(number) or abs(number) == math.inf:
             raise ValueError(f"expected {words}, got {shown(value)}")
+        if number and not LEAST_NUMBER <= abs(number) <= MOST_NUMBER:
+            size = f"{LEAST_NUMBER:g} to {MOST_NUMBER:g} in size"
+            raise ValueError(f"expected {words}, {size}, got {shown(value)}")
         return number
 
     return BeforeValidator(parsed)
@@ -79,6 +84,8 @@ def _words(words: str, *, most: int = 200) -> BeforeValidator:
             value = str(value)
         if not (isinstance(value, str) and value.strip() and len(value) <= most):
             raise ValueError(f"expected {words}, got {shown(value)}")
+        if not value.replace(JOINER, "").isprintable():
+            raise ValueError(f"expected {words} that prints on one line, got {shown(value)}")
         return value.strip()
 
     return BeforeValidator(parsed)
@@ -144,6 +151,8 @@ def _several(value: Any) -> Any:
     if isinstance(value, list | tuple):
         if not value:
             raise ValueError("expected at least one, got an empty list")
+        if len(value) > MOST_ENTRIES:
+            raise ValueError(f"expected {MOST_ENTRIES:,} entries at most, got {len(value):,}")
         return value
     return [value]
 
@@ -390,7 +399,7 @@ class Prices(_Fields):
     rents_usd_per_h: dict[AcceleratorName, Positive] = {}
     rent_yearly_times: Times = 1.0
     api_yearly_times: Times = 1.0
-    api_discount_fraction: Fraction = 0.0
+    api_discount_fraction: Below = 0.0
     machines: dict[AcceleratorName, Machine] = {}
     electricity_usd_per_kwh: NonNegative | None = None
     pue: AtLeastOne | None = None
