@@ -15,7 +15,6 @@ __all__ = ["csv_rows", "lines", "opened", "printable"]
 
 LINE_CHARS: Final = 1 << 24  # longest line; the rest of a longer one is passed over
 FIELD_CHARS: Final = 1 << 20  # longest cell
-SHOWN_COLUMNS: Final = 6
 
 
 def printable(text: object) -> str:
@@ -42,15 +41,17 @@ def opened(path: str | Path, error: type[ValueError]) -> Iterator[BinaryIO]:
         piped = stat.S_ISFIFO(mode) and str(path).startswith(("/dev/", "/proc/"))
         if not (stat.S_ISREG(mode) or piped):
             found = "a folder" if stat.S_ISDIR(mode) else "a pipe or a device"
-            raise error(f"{path}: cannot be read (expected a file, got {found})")
+            raise error(f"{printable(path)}: cannot be read (expected a file, got {found})")
         with Path(path).open("rb") as file:
             yield file
     except FileNotFoundError:
-        raise error(f"{path}: not found") from None
+        raise error(f"{printable(path)}: not found") from None
     except UnicodeError:
-        raise error(f"{path}: is not text in UTF-8") from None
+        raise error(f"{printable(path)}: is not text in UTF-8") from None
     except (OSError, EOFError, zlib.error) as why:
-        raise error(f"{path}: cannot be read ({getattr(why, 'strerror', None) or why})") from None
+        raise error(
+            f"{printable(path)}: cannot be read ({getattr(why, 'strerror', None) or why})"
+        ) from None
 
 
 def lines(file: IO[str], most_chars: int = LINE_CHARS) -> Iterator[str]:
@@ -68,8 +69,8 @@ def csv_rows(
 ) -> Iterator[Iterator[tuple[int, list[str]]]]:
     """Header and rows of a CSV table in UTF-8, each with the line on which it ends.
 
-    Cells are stripped, lines without any are passed over. A column without a name has none below
-    it either; no name stands there twice.
+    Cells are stripped, rows without any are passed over. No name of a column stands there twice;
+    one without a name is called by its place.
     """
     limit = csv.field_size_limit(FIELD_CHARS)
     try:
@@ -91,15 +92,17 @@ def _rows(
         for row in reader:
             cells = [cell.strip() for cell in row]
             if "\0" in "".join(row):
-                raise error(f"{path}, line {reader.line_num}: is not text in UTF-8")
+                raise error(f"{printable(path)}, line {reader.line_num}: is not text in UTF-8")
             if not any(cells):
                 continue
             if not header:
-                header = cells
-                if twice := next((name for name in header if name and header.count(name) > 1), ""):
-                    raise error(f"{path}: the column {twice!r} stands there twice")
+                header = cells = [cell or f"column {n}" for n, cell in enumerate(cells, 1)]
+                if twice := next((name for name in header if header.count(name) > 1), ""):
+                    raise error(f"{printable(path)}: the column {twice!r} stands there twice")
             yield reader.line_num, cells
     except csv.Error as why:
-        raise error(f"{path}, line {reader.line_num}: not a row of CSV ({why})") from None
+        raise error(
+            f"{printable(path)}, line {reader.line_num}: not a row of CSV ({why})"
+        ) from None
     if not header:
-        raise error(f"{path}: is empty")
+        raise error(f"{printable(path)}: is empty")

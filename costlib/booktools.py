@@ -39,6 +39,8 @@ __all__ = [
 
 WORDS: Final = {**VERDICT, **ARGUMENT}  # of a claim and of an argument
 
+MOST: Final = 1e30  # of a parameter of a chapter; more is a slip
+
 MIME: Final = "application/vnd.vegalite.v5+json"
 WIDE_PIXELS, PHONE_PIXELS, PHONE_HEIGHT = 660, 340, 300
 
@@ -110,7 +112,7 @@ def check(rule: str, **parameters: Any) -> None:
     Raises
     ------
     ValueError
-        If a value breaks the rule or is no number; the message names the parameter.
+        If a value breaks the rule, is infinite or no number; the message names the parameter.
 
     Examples
     --------
@@ -119,7 +121,9 @@ def check(rule: str, **parameters: Any) -> None:
     ValueError: rent_usd_per_h must be positive, got -1.0
     """
     for name, value in parameters.items():
-        getattr(_checks, rule)(name, value)
+        given = getattr(_checks, rule)(name, value)
+        if not np.all(np.abs(given) <= MOST):
+            raise ValueError(f"{name} must be at most {MOST:g}, got {float(np.max(given))!r}")
 
 
 def prose(template: str, **values: Any) -> str:
@@ -370,7 +374,7 @@ def figure(spec: Mapping[str, Any], *, live: bool) -> str:
         f'<div class="view">{_drawing(bare, WIDE_PIXELS)}{_drawing(bare, PHONE_PIXELS)}</div>',
     ]
     if live:
-        safe = text.replace("</", r"<\/")
+        safe = text.replace("<", r"\u003c")  # so that no name ends or opens an element
         columns = html.escape(json.dumps(sheet.columns(spec), ensure_ascii=False))
         parts.append(
             f'<script type="application/vnd.vegalite+json" data-columns="{columns}">{safe}</script>'

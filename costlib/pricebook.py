@@ -123,7 +123,7 @@ def offers() -> Mapping[str, Price]:
 
 
 def _offer(name: str) -> Price:
-    known = dict(offers())
+    name, known = str(name), dict(offers())
     if hosts := [row.name for row in known.values() if row.model == name and row.name != name]:
         raise UnknownNameError(f"{name} has several providers; name one of {', '.join(hosts)}")
     if " at " in name:  # the provider may be named where there is only one, too

@@ -158,7 +158,7 @@ def lookup(kind: str, name: str, table: Mapping[str, Named]) -> Named:
         return re.sub(r"[^a-z0-9]", "", text.lower())
 
     by_plain = {plain(known): known for known in table}
-    wanted = plain(name)
+    wanted = plain(str(name))  # a parameter of a chapter may be anything
     if wanted in by_plain:
         return table[by_plain[wanted]]
     near = difflib.get_close_matches(wanted, by_plain, n=3, cutoff=0.4)
