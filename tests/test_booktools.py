@@ -285,3 +285,9 @@ def test_a_chart_is_emitted_as_a_bare_spec_identical_on_every_run():
     assert json.dumps(first) == json.dumps(second)
     assert set(first) == {booktools.MIME, "text/plain"}
     assert first["text/plain"] == "<Vega-Lite chart: In words>"
+
+
+@pytest.mark.parametrize("value", [float("inf"), 1e300, float("nan"), "abc", -1])
+def test_a_parameter_that_is_no_size_is_named_with_its_value(value):
+    with pytest.raises(ValueError, match=rf"^load_per_s must .* got .*{str(value)[:3]}"):
+        booktools.check("positive", load_per_s=value)
