@@ -37,6 +37,7 @@ from inputs import ROOT
 MODULES = ("kv", "roofline", "queueing", "tco", "pricing")
 TABLE = ROOT / "tests" / "survivors.csv"
 LEAST_PERCENT = 90
+CONTROL = "nothing changed"
 LIMIT_S = 60  # of computing, then a mutant counts as killed: it does not end
 
 PAIRS = "Add Sub, Mult Div, BitAnd BitOr, Lt LtE, Gt GtE, Eq NotEq, And Or"
@@ -128,23 +129,30 @@ def changes(node: ast.AST, module: ModuleType) -> Iterator[ast.AST]:
             yield from calls(node, module)
 
 
+def compiled(function: ast.FunctionDef) -> CodeType:
+    """Code that defines the function as its tree now stands."""
+    return compile(ast.fix_missing_locations(ast.Module([function], [])), "<mutant>", "exec")
+
+
 def places(node: ast.AST) -> Iterator[tuple[ast.AST, str, int | None, ast.AST]]:
-    """Every node below, with its parent and where it hangs; no annotations, no docstring."""
+    """Every node below, with its parent and where it hangs; no annotations, no text."""
     for field, value in ast.iter_fields(node):
         if field not in ("annotation", "returns", "decorator_list"):
             listed = isinstance(value, list)
             for index, child in enumerate(value if listed else [value]):
                 docstring = isinstance(child, ast.Expr) and isinstance(child.value, ast.Constant)
-                if isinstance(child, ast.AST) and not docstring:
+                message = isinstance(child, ast.JoinedStr)
+                if isinstance(child, ast.AST) and not docstring and not message:
                     yield node, field, index if listed else None, child
                     yield from places(child)
 
 
 def mutants(module: ModuleType) -> Iterator[Mutant]:
-    """Every mutant of a module's functions."""
+    """Every mutant of a module's functions, and each function as it is, which must survive."""
     tree = ast.parse(Path(str(module.__file__)).read_text(encoding="utf-8"))
     for function in (node for node in tree.body if isinstance(node, ast.FunctionDef)):
         seen: Counter[str] = Counter()
+        yield Mutant(function.name, CONTROL, compiled(function))
         for parent, field, index, node in list(places(function)):
             for new in changes(node, module):
                 around = parent if isinstance(parent, ast.expr | ast.keyword) else node
@@ -154,12 +162,11 @@ def mutants(module: ModuleType) -> Iterator[Mutant]:
                 if index is not None:
                     setattr(parent, field, [*siblings[:index], new, *siblings[index + 1 :]])
                 after = ast.unparse(parent if around is parent else new)
-                source = ast.fix_missing_locations(ast.Module([function], []))
-                code = compile(source, "<mutant>", "exec")
+                code = compiled(function)
                 setattr(parent, field, siblings)
                 if field == "kw_defaults" and isinstance(parent, ast.arguments):
                     before = f"{parent.kwonlyargs[index or 0].arg}={before}"
-                text = f"{before} -> {after}"
+                text = f"{before.splitlines()[0]} -> {after.splitlines()[0]}"
                 seen[text] += 1
                 again = f" ({seen[text]})" if seen[text] > 1 else ""
                 yield Mutant(function.name, text + again, code)
@@ -201,11 +208,13 @@ class Campaign:
             tried = list(mutants(module))
             living = survivors(module, tried, reaching(module, session.items))
             killed = len(tried) - len(living)
-            share = 100 * killed / len(tried)
+            controls = {(name, m.function, CONTROL) for m in tried if m.mutation == CONTROL}
+            n_mutants = len(tried) - len(controls)
+            share = 100 * killed / n_mutants
             spent = time.perf_counter() - start
-            print(f"{name:12}{len(tried):8}{killed:8}{share:7.1f} %{spent:9.1f}", flush=True)
+            print(f"{name:12}{n_mutants:8}{killed:8}{share:7.1f} %{spent:9.1f}", flush=True)
             found = {(name, mutant.function, mutant.mutation) for mutant in living}
-            known = {row for row in rows if row[0] == name}
+            known = {row for row in rows if row[0] == name} | controls
             wrong = [f"survived: {m}.{f}: {text}" for m, f, text in sorted(found - known)]
             wrong += [f"no survivor: {m}.{f}: {text}" for m, f, text in sorted(known - found)]
             if share < LEAST_PERCENT:
@@ -220,40 +229,38 @@ def concerns(module: ModuleType, item: pytest.Item) -> bool:
     if item.path.name == "test_conventions.py":
         formula = item.callspec.params.get("formula") if hasattr(item, "callspec") else None
         return getattr(formula, "__module__", "") == module.__name__
-    return item.path.stem in (module.__name__.split(".")[-1], f"test_{module.__name__[8:]}")
+    name = module.__name__.removeprefix("costlib.")
+    return item.path.stem in (name, f"test_{name}")
 
 
 def reaching(module: ModuleType, items: list[pytest.Item]) -> dict[str, list[pytest.Item]]:
     """Tests that enter each function of a module, the quickest first."""
+    entered: set[tuple[str, str]] = set()
+
+    def note(frame: FrameType, _event: str, _arg: Any) -> None:
+        entered.add((frame.f_code.co_filename, frame.f_code.co_name))
+
     own = [item for item in items if concerns(module, item)]
-    with tempfile.TemporaryDirectory() as folder:
-        notes = Path(folder) / "notes.json"
+    with tempfile.NamedTemporaryFile() as file:
         if (child := os.fork()) == 0:  # apart, so that nothing computed here is remembered
-            spent, entered = [], []
-            for item in own:
-                seen: set[str] = set()
-
-                def note(frame: FrameType, _event: str, _arg: Any, seen: set[str] = seen) -> None:
-                    if frame.f_code.co_filename == module.__file__:
-                        seen.add(frame.f_code.co_name)
-
+            rows = []
+            for place, item in enumerate(own):
+                entered.clear()
                 start = time.perf_counter()
                 sys.setprofile(note)
                 fine = passes([item])
                 sys.setprofile(None)
                 if not fine:
-                    print(f"{item.nodeid} fails without any mutation", file=sys.stderr)
+                    print(f"fails without any mutation: {item.nodeid}", flush=True)
                     os._exit(1)
-                spent.append(time.perf_counter() - start)
-                entered.append(sorted(seen))
-            notes.write_text(json.dumps([spent, entered]), encoding="utf-8")
+                spent = time.perf_counter() - start
+                rows.append((spent, place, [f for where, f in entered if where == module.__file__]))
+            Path(file.name).write_text(json.dumps(sorted(rows)), encoding="utf-8")
             os._exit(0)
         if os.waitpid(child, 0)[1]:
-            raise SystemExit(f"{module.__name__}: the tests must pass before mutants are tried")
-        times, names = json.loads(notes.read_text(encoding="utf-8"))
-    ranked = sorted(range(len(own)), key=times.__getitem__)
-    functions = {name for each in names for name in each}
-    return {name: [own[i] for i in ranked if name in names[i]] for name in functions}
+            raise SystemExit(f"{module.__name__}: its tests must pass before mutants are tried")
+        rows = json.load(file)
+    return {f: [own[place] for _, place, fs in rows if f in fs] for _, _, fs in rows for f in fs}
 
 
 def survivors(
@@ -265,7 +272,7 @@ def survivors(
     queue = list(tried)
     with tqdm(total=len(tried), desc=module.__name__, leave=False) as bar:
         while queue or running:
-            if queue and len(running) < len(os.sched_getaffinity(0)):
+            if queue and len(running) < (os.cpu_count() or 1):
                 mutant = queue.pop()
                 if (child := os.fork()) == 0:
                     lived_through(module, mutant, tests.get(mutant.function, []))
