@@ -270,6 +270,7 @@ def survivors(
     living: list[Mutant] = []
     running: dict[int, Mutant] = {}
     queue = list(tried)
+    tqdm.monitor_interval = 0  # no thread beside the forks
     with tqdm(total=len(tried), desc=module.__name__, leave=False) as bar:
         while queue or running:
             if queue and len(running) < (os.cpu_count() or 1):
