@@ -92,3 +92,26 @@ def test_failures_scale_with_the_time_watched_and_survival_compounds():
 
 def test_two_generations_in_a_year_undercut_twice():
     assert charges.undercut_times(0.3, cadence_years=0.5) == pytest.approx(0.49)
+
+
+BOOKS = {
+    depreciation.straight_charge_usd: {"salvage_fraction": 0.2},
+    depreciation.straight_book_usd: {"age_years": 1, "salvage_fraction": 0.2},
+    depreciation.declining_book_usd: {"age_years": 1, "salvage_fraction": 0.2, "rate_times": 2},
+    depreciation.digits_book_usd: {"age_years": 1, "salvage_fraction": 0.2},
+    depreciation.units_book_usd: {"n_made": 1, "salvage_fraction": 0.2},
+    depreciation.macrs_book_usd: {"age_years": 1},
+}
+
+
+@pytest.mark.parametrize("book", BOOKS, ids=lambda book: book.__name__)
+def test_what_cost_nothing_loses_nothing_and_no_life_is_refused(book):
+    life = "n_lifetime" if book is depreciation.units_book_usd else "life_years"
+    assert book(**BOOKS[book], cost_usd=0, **{life: 5}) == 0
+    with pytest.raises(ValueError, match=r"must be positive, got 0\.0"):
+        book(**BOOKS[book], cost_usd=100, **{life: 0})
+
+
+def test_a_balance_that_does_not_decline_stays():
+    """No switch to a straight line is made."""
+    assert (depreciation.declining_book_usd([0, 1.5, 9], **TEN, rate_times=0) == 10e3).all()

@@ -224,3 +224,24 @@ def test_the_tables_are_attributed():
         "kvcachetester2026",
     }
     assert {hit.source for hit in catalog.ttl_hits()} == {"kvcachetester2026"}
+
+
+# --- free prices, and lives that are none ------------------------------------------------------
+
+
+def test_what_is_free_has_its_price():
+    free = {"cached_input_usd_per_mtok": 0, "cache_write_usd_per_mtok": 0}
+    assert reuse.effective_usd_per_mtok(hit_fraction=0.5, **free) == 0
+    assert reuse.break_even_reuses(input_usd_per_mtok=0, **free) == 0
+    assert np.isinf(reuse.break_even_reuses(input_usd_per_mtok=0, **READ_WRITE))
+    assert reuse.kept_usd_per_mtok(900, cached_input_usd_per_mtok=0, cache_life_s=300) == 0
+    assert (
+        reuse.longest_warm_s(**(READ_WRITE | {"cache_write_usd_per_mtok": 0}), cache_life_s=9) == 0
+    )
+
+
+def test_a_cache_that_lives_no_time_is_refused():
+    with pytest.raises(ValueError, match=r"^cache_life_s must be positive, got 0\.0"):
+        reuse.kept_usd_per_mtok(900, cached_input_usd_per_mtok=1, cache_life_s=0)
+    with pytest.raises(ValueError, match=r"^cache_life_s must be positive, got 0\.0"):
+        reuse.longest_warm_s(**READ_WRITE, cache_life_s=0)
