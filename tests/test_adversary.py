@@ -250,3 +250,105 @@ def test_no_result_hangs_on_the_size_of_a_unit(formula, dimension):
     for given, found in points(formula, 5):
         other = {name: value * 2.0 ** power(name, dimension) for name, value in given.items()}
         assert_allclose(formula(**other), found * grown, rtol=1e-9)
+
+
+# --- more of everything ----------------------------------------------------------------------
+
+# What the field believes: the result rises or falls, or stays, as one argument grows.
+BELIEFS = """
+    rises kv.sequence_bytes context_tokens
+    rises roofline.step_s step_bytes step_flop
+    falls roofline.step_s memory_bytes_per_s peak_flop_per_s bandwidth_fraction
+    rises roofline.prefill_s prefill_flop weight_bytes
+    rises work.prefill_flop prompt_tokens active_params
+    falls work.prefill_flop reused_tokens
+    falls serving.capacity_users context_tokens n_params cache_bits weight_bits
+    rises serving.capacity_users memory_bytes
+    rises serving.token_usd_per_mtok weight_bytes traffic_bytes token_flop rent_usd_per_h
+    falls serving.token_usd_per_mtok n_users memory_bytes_per_s peak_flop_per_s
+    rises latency.output_token_s n_running prefill_s
+    rises latency.slot_wait_s n_clients
+    rises queueing.wait_s requests_per_s service_s service_scv
+    rises queueing.late_fraction requests_per_s
+    falls queueing.late_fraction patience_s
+    rises queueing.shared_sojourn_s requests_per_s service_s
+    falls staffing.pool_wait_s n_servers
+    rises staffing.pool_wait_s requests_per_s service_scv
+    rises staffing.waiting_fraction requests_per_s
+    rises staffing.n_servers requests_per_s service_s
+    falls staffing.n_servers waiting_fraction
+    falls staffing.abandoned_fraction n_servers
+    rises sojourn.sojourn_quantile_s within_fraction requests_per_s
+    rises experts.coverage_fraction n_tokens top_k
+    rises drafts.accepted_tokens acceptance_fraction draft_tokens
+    falls drafts.token_s acceptance_fraction
+    rises links.all_reduce_s message_bytes latency_s
+    falls links.all_reduce_s link_bytes_per_s
+    falls reuse.saved_fraction cached_input_usd_per_mtok cache_write_usd_per_mtok
+    rises pricing.request_usd input_tokens output_tokens output_usd_per_mtok
+    rises pricing.gross_margin_fraction load bill_usd
+    falls pricing.gross_margin_fraction full_usd
+    rises pricing.break_even_load full_usd
+    falls pricing.committed_usd discount_fraction
+    falls routing.correct_usd success_fraction
+    rises routing.routed_quality skill_fraction
+    rises tariffs.kept_usd mean_usd cap_usd
+    rises tariffs.plan_margin_fraction price_usd
+    rises tco.owned_usd_per_h capital_usd_per_h power_w pue electricity_usd_per_kwh
+    falls tco.worked_usd_per_h busy_fraction
+    rises tco.capital_usd_per_h cost_usd interest_fraction
+    falls tco.capital_usd_per_h years salvage_fraction
+    rises tco.even_busy_share owned_usd_per_h
+    falls depreciation.straight_book_usd age_years
+    falls depreciation.declining_book_usd age_years
+    rises depreciation.straight_book_usd life_years
+    rises holding.holding_npv_usd busy_fraction resale_times
+    falls holding.holding_npv_usd opex_usd_per_h
+    rises facility.energy_usd power_w pue electricity_usd_per_kwh
+    rises energy.power_w busy_fraction idle_fraction
+    falls utilisation.site_usd_per_mtok busy_fraction
+    rises utilisation.site_usd_per_mtok pue idle_fraction
+    falls utilisation.work_energy_times busy_fraction
+    rises carbon.token_kg_per_mtok token_j pue grid_g_per_kwh
+    falls carbon.embodied_kg_per_mtok busy_fraction period_h
+    rises training.run_usd flop rent_usd_per_h
+    falls training.run_usd compute_fraction
+    falls scaling.loss n_params training_tokens
+    rises training.bubble_ratio pipeline_stages
+    falls training.bubble_ratio n_micro_batches
+    rises availability.pool_fraction availability_fraction n_replicas
+    falls availability.pool_fraction n_needed
+    rises availability.n_replicas target_fraction n_needed
+    falls demand.demand_times price_times
+    rises fleet.n_replicas demand_tokens_per_s peak_times
+    falls fleet.n_replicas load_fraction
+    rises egress.banded_usd moved_bytes
+    falls tiers.worth_holding_h reload_usd usd_per_gb_h
+"""
+BY_NAME = {called(formula): formula for formula in SCENARIO_FORMULAS}
+
+
+@pytest.mark.parametrize(
+    ("way", "name", "parameter"),
+    [
+        (way, name, parameter)
+        for way, name, *parameters in map(str.split, BELIEFS.strip().splitlines())
+        for parameter in parameters
+    ],
+)
+def test_more_goes_the_way_that_the_field_believes(way, name, parameter):
+    formula, draw = BY_NAME[name], np.random.default_rng(7)
+    compared = 0
+    for given, less in points(formula, N_POINTS):
+        value = given[parameter]
+        more = (value + 1) / 2 if parameter.endswith("_fraction") else np.ceil(value * 1.7)
+        if not parameter.startswith("n_") and not parameter.endswith(("_fraction", *WHOLE)):
+            more = value * (1 + draw.random())
+        try:
+            grown = formula(**(given | {parameter: more}))
+        except ValueError:
+            continue
+        compared += grown != less
+        slack = 1e-9 * abs(less) if np.isfinite(less) else 0
+        assert (grown >= less - slack) if way == "rises" else (grown <= less + slack), given
+    assert compared >= 3
