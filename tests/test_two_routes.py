@@ -63,8 +63,8 @@ def test_a_token_of_the_cliff_costs_what_the_steps_of_its_roofline_do():
     attention = work.attention_flop(CONTEXTS, n_layers=80, n_heads=64, attended_dim=256)
     flop = work.token_flop(active_params=70e9, attention_flop=attention)
     step = roofline.step_s(
-        step_bytes=roofline.step_bytes(users, weight_bytes=35e9, traffic_bytes=read),
-        step_flop=roofline.step_flop(users, token_flop=flop),
+        step_bytes=roofline.step_bytes(n_users=users, weight_bytes=35e9, traffic_bytes=read),
+        step_flop=roofline.step_flop(n_users=users, token_flop=flop),
         **{name: 2 * value for name, value in SPEED.items()},
     )
     steps = serving.usd_per_mtok(
@@ -136,13 +136,20 @@ def test_a_bill_with_a_cache_saves_what_the_chapter_on_prefixes_says():
     assert_allclose(1 - bill / plain, saved, rtol=1e-12)
 
 
-def test_a_session_costs_the_sum_of_its_turns():
+@pytest.mark.parametrize("surviving", [0, 0.9, 1])
+def test_a_session_costs_the_sum_of_its_turns(surviving):
     growth = {"start_tokens": 2e4, "turn_tokens": 2e3}
-    price = {"input_usd_per_mtok": 3.0, "output_usd_per_mtok": 15.0}
-    whole = sessions.session_usd(40, output_tokens=500, **growth, **price)
-    prompts = sessions.context_tokens(np.arange(1, 41), **growth)
-    turns = pricing.request_usd(input_tokens=prompts, output_tokens=500, **price)
-    assert_allclose(whole, turns.sum(), rtol=1e-12)
+    price = {"input_usd_per_mtok": 3, "output_usd_per_mtok": 15, "cached_input_usd_per_mtok": 0.3}
+    whole = sessions.session_usd(
+        40, output_tokens=500, surviving_fraction=surviving, **growth, **price
+    )
+    turns = np.arange(1, 41)
+    prompts = sessions.context_tokens(turns, **growth)
+    found = sessions.reused_tokens(turns, surviving_fraction=surviving, **growth)
+    each = pricing.request_usd(
+        input_tokens=prompts, output_tokens=500, cached_tokens=found, **price
+    )
+    assert_allclose(whole, each.sum(), rtol=1e-12)
 
 
 @pytest.mark.parametrize("name", ["gpt-4o", "claude-sonnet-4-6", "gpt-5"])
