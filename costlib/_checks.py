@@ -17,11 +17,13 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = [
     "Floats",
     "at_least_one",
+    "finite",
     "fraction",
     "non_negative",
     "over_groups",
     "positive",
     "summed",
+    "whole",
     "within",
 ]
 
@@ -50,6 +52,19 @@ def fraction(name: str, value: ArrayLike) -> Floats:
     """Return `value` as floats, or raise ValueError unless every entry lies in [0, 1]."""
     array = _floats(name, value)
     return _require(name, array, (array >= 0) & (array <= 1), "must lie in [0, 1]")
+
+
+def finite(name: str, value: ArrayLike) -> Floats:
+    """Return `value` as floats, or raise ValueError where an entry is infinite or no number."""
+    array = _floats(name, value)
+    return _require(name, array, np.isfinite(array), "must be finite")
+
+
+def whole(name: str, value: ArrayLike) -> Floats:
+    """Return `value` as floats, or raise ValueError unless every entry is 0, 1, 2 and so on."""
+    array = np.asarray(non_negative(name, value))
+    holds = np.isfinite(array) & (array == np.floor(array))
+    return _require(name, array, holds, "must be a whole number")
 
 
 def within(name: str, value: Floats, whole_name: str, whole: Floats) -> Floats:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from costlib._checks import Floats, fraction, non_negative, positive
+from costlib._checks import Floats, finite, fraction, non_negative, positive
 from costlib._halving import halved
 
 __all__ = ["annuity_usd", "irr_fraction", "npv_usd", "payback"]
@@ -75,8 +75,8 @@ def annuity_usd(
 
 
 def _flows(flows_usd: ArrayLike) -> NDArray[np.float64]:
-    flows = np.asarray(flows_usd, dtype=np.float64)
-    if flows.ndim == 0 or not np.isfinite(flows).all():
+    flows = np.asarray(finite("flows_usd", flows_usd))
+    if flows.ndim == 0:
         raise ValueError(f"flows_usd must be finite, one per year from now on, got {flows_usd!r}")
     return flows
 

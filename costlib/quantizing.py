@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from costlib._checks import Floats, non_negative, positive
+from costlib._checks import Floats, finite, non_negative, positive, whole
 
 __all__ = [
     "attention_output",
@@ -263,7 +263,7 @@ def quantised(
     array([ 0. ,  0.3,  0.6,  0.9, 10. , 12. , 11. , 13. ])
     """
     bits = _whole("payload_bits", payload_bits, FINEST_BITS)
-    whole = _finite("values", values)
+    whole = finite("values", values)
     lines = np.moveaxis(np.atleast_1d(whole), axis, -1)
     count = lines.shape[-1]
     group = int(min(_whole("group_values", group_values), max(count, 1)))
@@ -306,7 +306,7 @@ def rounded_fp8(values: ArrayLike) -> Floats:
     >>> rounded_fp8([1.06, 1.07, 17.5, -500.0, 0.0005]).tolist()
     [1.0, 1.125, 18.0, -448.0, 0.0]
     """
-    return _minifloat(_finite("values", values), 3, -6, FP8_LARGEST)
+    return _minifloat(np.asarray(finite("values", values)), 3, -6, FP8_LARGEST)
 
 
 def rounded_nvfp4(values: ArrayLike) -> Floats:
@@ -336,7 +336,7 @@ def rounded_nvfp4(values: ArrayLike) -> Floats:
     >>> rounded_nvfp4([6.0, 5.2, 4.4, 1.2, 0.1])
     array([6., 6., 4., 1., 0.])
     """
-    whole = _finite("values", values)
+    whole = finite("values", values)
     lines = np.atleast_1d(whole)
     count = lines.shape[-1]
     filling = [(0, 0)] * (lines.ndim - 1) + [(0, -count % NVFP4_GROUP)]
@@ -480,8 +480,8 @@ def relative_error(*, found: ArrayLike, exact: ArrayLike) -> Floats:
     >>> relative_error(found=[3.0, 4.5], exact=[3.0, 4.0])
     np.float64(0.1)
     """
-    right = _finite("exact", exact)
-    off = np.linalg.norm(np.ravel(_finite("found", found) - right))
+    right = finite("exact", exact)
+    off = np.linalg.norm(np.ravel(finite("found", found) - right))
     length = np.linalg.norm(np.ravel(right))
     return np.where(
         length > 0, off / np.where(length > 0, length, 1.0), np.where(off > 0, np.inf, 0.0)
@@ -530,10 +530,12 @@ def outlier_keys(
     array([10.,  0.,  0.,  0., 10.,  0.,  0.,  0.])
     """
     tokens, channels = _whole("n_tokens", n_tokens), _whole("n_channels", n_channels)
-    generator = np.random.default_rng(int(non_negative("seed", seed)))
+    generator = np.random.default_rng(int(whole("seed", seed)))
     keys = generator.standard_normal((int(tokens), int(channels)))
-    large = np.linspace(0, channels, int(non_negative("n_outliers", n_outliers)), endpoint=False)
-    keys[:, large.astype(int)] += non_negative("outlier_offset", outlier_offset)
+    large = np.linspace(0, channels, int(whole("n_outliers", n_outliers)), endpoint=False)
+    keys[:, large.astype(int)] += finite(
+        "outlier_offset", non_negative("outlier_offset", outlier_offset)
+    )
     return keys
 
 
@@ -547,15 +549,8 @@ def _minifloat(
     return rounded
 
 
-def _finite(name: str, value: ArrayLike) -> NDArray[np.float64]:
-    array = np.asarray(value, dtype=np.float64)
-    if not np.isfinite(array).all():
-        raise ValueError(f"{name} must be finite, got {array[~np.isfinite(array)].flat[0]}")
-    return array
-
-
 def _matrix(name: str, value: ArrayLike) -> NDArray[np.float64]:
-    array = _finite(name, value)
+    array = np.asarray(finite(name, value))
     if array.ndim < 2:
         raise ValueError(f"{name} must have axes [..., tokens, channels], got shape {array.shape}")
     return array

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from costlib import quantizing
-from costlib._checks import Floats, fraction, non_negative, positive
+from costlib._checks import Floats, fraction, non_negative, positive, whole
 
 __all__ = [
     "eviction_recall_fraction",
@@ -178,7 +178,7 @@ def eviction_recall_fraction(
         head_dim,
         fraction("resemblance_fraction", resemblance_fraction),
         positive("budget_tokens", budget_tokens),
-        positive("observed_tokens", _whole("observed_tokens", observed_tokens)),
+        positive("observed_tokens", whole("observed_tokens", observed_tokens)),
         fraction("match_fraction", match_fraction),
         non_negative("sharpness", sharpness),
         seed=seed,
@@ -390,13 +390,6 @@ def interference(
     return noise
 
 
-def _whole(name: str, value: ArrayLike) -> Floats:
-    number = non_negative(name, value)
-    if not (np.isfinite(number) & (number == np.floor(number))).all():
-        raise ValueError(f"{name} must be a whole number, got {value!r}")
-    return number
-
-
 def _directions(draw: np.random.Generator, rows: int, dim: int) -> Array:
     """Random vectors of length 1, for each context."""
     drawn = draw.standard_normal((N_CONTEXTS, rows, dim))
@@ -465,10 +458,10 @@ def _experiment(
 ) -> Floats:
     """Share of right answers; every setting meets the same contexts."""
     anywhere = distance_tokens is ANYWHERE
-    number = int(_whole("seed", seed))
-    pairs = positive("n_pairs", _whole("n_pairs", n_pairs))
+    number = int(whole("seed", seed))
+    pairs = positive("n_pairs", whole("n_pairs", n_pairs))
     away = ANYWHERE if anywhere else _within(distance_tokens, pairs)
-    width = positive("head_dim, less 1,", _whole("head_dim", head_dim) - 1) + 1
+    width = positive("head_dim, less 1,", whole("head_dim", head_dim) - 1) + 1
     aways, *columns = np.broadcast_arrays(away, pairs, width, *settings)
     table = np.stack([column.ravel() for column in columns], axis=1)
     runs, run = np.unique(table, axis=0, return_inverse=True)
@@ -491,7 +484,7 @@ def _experiment(
 
 
 def _within(distance_tokens: ArrayLike, pairs: Floats) -> Floats:
-    distance = positive("distance_tokens", _whole("distance_tokens", distance_tokens))
+    distance = positive("distance_tokens", whole("distance_tokens", distance_tokens))
     if np.any(distance > pairs):
         raise ValueError(f"distance_tokens must not exceed n_pairs, got {distance_tokens!r}")
     return distance

@@ -100,7 +100,8 @@ def rounding_bound(
     """
     step = non_negative("rounding_step", rounding_step)
     times = _geometric(non_negative("n_tokens", n_tokens), non_negative("decay", decay))
-    return step / 2 * np.where(step > 0, times, 0.0)
+    error: Floats = step / 2 * np.where(step > 0, times, 0.0)
+    return error
 
 
 def rounding_rms(

@@ -102,6 +102,63 @@ def test_shapes_that_do_not_fit_are_refused(formula):
             formula(**(valid | shaped))
 
 
+BATCHES = {"lengths_tokens": [100, 300], "fixed_s": 0.1, "per_request_s": 0.01}
+BATCHES |= {"n_most": 2, "step_s": 0.02, "row_s": 0.001, "seed": 3}
+DURATIONS = {"requests_per_s": 0.5, "durations_s": [[1.0], [1.5]], "n_least": 1}
+HOURS = {"hour_g_per_kwh": [300, 100], "fixed_kwh": 1, "flexible_kwh": 1, "cap_kwh": 3}
+CACHE = [[0.0, 1], [0.4, 1.1], [1, 1.2], [0.6, 1.6]]
+SHARED = {"reading_s": [0.1] * 3, "step_s": [0.01] * 3, "slowed_step_s": [0.02] * 3}
+SHARED |= {"answer_tokens": 10, "reading_scv": 1}
+CLASSES = {"requests_per_s": [0.3, 0.4], "service_s": 1, "service_scv": 1}
+GROUP = {"books_usd": [6, 3, 3], "group_loss_usd": 2.4, "floors_usd": [0, 2.9, 0]}
+MADE_UP = {"n_tokens": 8, "n_channels": 8, "n_outliers": 2, "outlier_offset": 10, "seed": 0}
+WHOLE_TENSORS = {
+    "bulk.elastic_held_s": BATCHES,
+    "bulk.elastic_s": BATCHES,
+    "bulk.padded_s": BATCHES,
+    "bulk.sojourn_s": DURATIONS | {"held_s": [1.0, 1.5]},
+    "bulk.wait_s": DURATIONS,
+    "carbon.shifted_fraction": HOURS,
+    "carbon.shifted_kwh": HOURS,
+    "finance.irr_fraction": {"flows_usd": [-10, 6, 6]},
+    "finance.npv_usd": {"flows_usd": [-10, 6, 6], "interest_fraction": 0.1},
+    "finance.payback": {"flows_usd": [-10, 6, 6], "interest_fraction": 0.1},
+    "impairment.group_losses_usd": GROUP,
+    "markets.herfindahl": {"shares_fraction": [0.5, 0.3]},
+    "quantizing.attention_output": {"queries": CACHE, "keys": CACHE, "values": CACHE},
+    "quantizing.kivi": {"keys": CACHE, "values": CACHE, "payload_bits": 2, "residual_tokens": 1},
+    "quantizing.outlier_keys": MADE_UP,
+    "quantizing.quantised": {"values": [0.1, 0.5, 3], "payload_bits": 2, "group_values": 2},
+    "quantizing.relative_error": {"found": [3, 4.5], "exact": [3, 4]},
+    "quantizing.rounded_fp8": {"values": [1.0, 2]},
+    "quantizing.rounded_nvfp4": {"values": [1.0, 2]},
+    "queueing.lindley_s": {"gaps_s": [0, 1, 1], "services_s": [3, 1, 1]},
+    "queueing.priority_wait_s": CLASSES,
+    "routing.blended_usd_per_mtok": {"tier_fractions": [0.7, 0.3], "tier_usd_per_mtok": [5, 15]},
+    "sharing.saturation_requests_per_s": SHARED,
+    "sharing.stationary": SHARED | {"requests_per_s": 2},
+}
+SIGNED = {"flows_usd", "queries", "keys", "values", "found", "exact"}
+
+
+@each_tensor
+def test_what_is_no_tensor_is_refused_by_the_name_of_its_parameter(formula):
+    valid, draw = WHOLE_TENSORS[called(formula)], generator(formula)
+    formula(**valid)
+
+    def bad(name):
+        if name in SIGNED:
+            yield from [*NO_NUMBERS, np.inf, [1, -np.inf], [[0, 1], [2, np.nan]]]
+        else:
+            yield from impossible(name, draw, N_BAD // len(valid))
+        if name.startswith("n_") or name == "seed":
+            yield from (0.5, 2.5)
+
+    wrong, tried = refusals(formula, valid, bad)
+    assert wrong == []
+    assert tried > 25
+
+
 # --- odd but possible input ------------------------------------------------------------------
 
 N_POINTS = 40

@@ -9,6 +9,7 @@ from costlib import _checks
 
 sizes = st.floats(min_value=1e-6, max_value=1e15)
 CHECKS = [_checks.positive, _checks.non_negative, _checks.fraction, _checks.at_least_one]
+CHECKS += [_checks.finite, _checks.whole]
 each_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 
 
@@ -51,6 +52,8 @@ def test_the_edge_of_a_range_belongs_to_it(check, edge):
         (_checks.fraction, -0.5, r"rent must lie in \[0, 1\], got -0.5"),
         (_checks.positive, [1, 2, -3, -4], "rent must be positive, got -3.0 at index 2"),
         (_checks.fraction, [[0, 1], [2, 0]], r"rent must .*, got 2.0 at index 1, 0"),
+        (_checks.finite, [1, -np.inf], "rent must be finite, got -inf at index 1"),
+        (_checks.whole, 2.5, "rent must be a whole number, got 2.5"),
     ],
 )
 def test_a_refusal_names_the_parameter_the_value_and_its_place(check, bad, message):
@@ -59,7 +62,9 @@ def test_a_refusal_names_the_parameter_the_value_and_its_place(check, bad, messa
 
 
 @each_check
-@pytest.mark.parametrize("bad", [np.nan, [1, np.nan], "many", None, [1, "x"], [[1], [1, 2]]])
+@pytest.mark.parametrize(
+    "bad", [np.nan, [1, np.nan], "many", "12", None, 1j, [1, "x"], [[1], [1, 2]]]
+)
 def test_what_is_no_number_is_refused(check, bad):
     with pytest.raises(ValueError, match=r"^rent must "):
         check("rent", bad)

@@ -1,0 +1,48 @@
+"""The library and its chapters on the lowest and on the newest versions that pyproject allows."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+LEFT_OUT = ("build", "lab", "ledger_site", "site", "wheel", "versions")  # of the book, not of it
+
+
+def run(*command, **environment):
+    done = subprocess.run(
+        [str(word) for word in command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | environment,
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr)[-5000:]
+
+
+@pytest.mark.audit
+@pytest.mark.parametrize("versions", ["lowest-direct", "highest"])
+def test_units_and_chapters_hold(versions, tmp_path):
+    uv = (sys.executable, "-m", "uv", "--quiet")
+    python = tmp_path / ("Scripts" if os.name == "nt" else "bin") / "python"
+    run(*uv, "venv", "--python", sys.executable, tmp_path)
+    into = ("--python", python, "--resolution", versions, "--editable", f"{ROOT}[test]")
+    run(*uv, "pip", "install", *into)
+    tests = (
+        "-m",
+        "pytest",
+        "--quiet",
+        "-p",
+        "no:cacheprovider",
+        "-n",
+        "auto",
+        "--dist",
+        "loadfile",
+    )
+    left_out = [f"--ignore=tests/test_{name}.py" for name in LEFT_OUT]
+    one = {"OPENBLAS_NUM_THREADS": "1"}
+    run(python, *tests, "costlib", "tests", *left_out, **one)
+    run(python, *tests, "--nbval-lax", "--nbval-current-env", "notebooks", **one)
