@@ -533,9 +533,8 @@ def outlier_keys(
     generator = np.random.default_rng(int(whole("seed", seed)))
     keys = generator.standard_normal((int(tokens), int(channels)))
     large = np.linspace(0, channels, int(whole("n_outliers", n_outliers)), endpoint=False)
-    keys[:, large.astype(int)] += finite(
-        "outlier_offset", non_negative("outlier_offset", outlier_offset)
-    )
+    offset = non_negative("outlier_offset", finite("outlier_offset", outlier_offset))
+    keys[:, large.astype(int)] += offset
     return keys
 
 

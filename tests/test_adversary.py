@@ -161,7 +161,7 @@ def test_what_is_no_tensor_is_refused_by_the_name_of_its_parameter(formula):
 
 # --- odd but possible input ------------------------------------------------------------------
 
-N_POINTS = 40
+N_POINTS = 25
 WHOLE = ("_tokens", "_dim", "_bits", "seed", "turn", "rank")
 # What a docstring says of a result below zero, above one, or without an end.
 BELOW_ZERO = ("negative", "below 0", "below that", "-1", "minus")
