@@ -4,6 +4,7 @@ Nothing here is listed by hand but exceptions: formulas, their parameters and un
 the modules and the docstrings, valid values from the conventions.
 """
 
+import importlib
 import inspect
 import itertools
 import zlib
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose
 from test_conventions import (
+    FLOORS,
     FORMULAS,
     SAMPLE,
     SCENARIO_FORMULAS,
@@ -21,6 +23,8 @@ from test_conventions import (
     promised,
     scenario_parameters,
 )
+
+from costlib.tables import UnknownNameError
 
 
 def called(formula):
@@ -409,3 +413,30 @@ def test_more_goes_the_way_that_the_field_believes(way, name, parameter):
         slack = 1e-9 * abs(less) if np.isfinite(less) else 0
         assert (grown >= less - slack) if way == "rises" else (grown <= less + slack), given
     assert compared >= 3
+
+
+# --- facts -----------------------------------------------------------------------------------
+
+ONE_NAME = {"accelerator", "engine", "model", "name", "workload", "facility", "place", "tier"}
+
+
+def looked_up():
+    """Public functions of the floor of facts that need a name and nothing else."""
+    for module in FLOORS[2][0].split():
+        source = importlib.import_module(f"costlib.{module}")
+        for function in map(source.__dict__.get, getattr(source, "__all__", ())):
+            if inspect.isfunction(function):
+                free = [
+                    one.name
+                    for one in inspect.signature(function).parameters.values()
+                    if one.default is one.empty and one.kind is not one.VAR_KEYWORD
+                ]
+                if len(free) == 1 and free[0] in ONE_NAME:
+                    yield function
+
+
+@pytest.mark.parametrize("function", [*looked_up()], ids=called)
+@pytest.mark.parametrize("unknown", ["H1000", "gpt-", "", "nowhere.csv", "chät"])
+def test_a_name_that_no_table_holds_is_refused_with_those_that_it_does(function, unknown):
+    with pytest.raises(UnknownNameError, match=f"{unknown!r}.*(did you mean|there are|some do)"):
+        function(unknown)
