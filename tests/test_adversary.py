@@ -422,7 +422,7 @@ ONE_NAME = {"accelerator", "engine", "model", "name", "workload", "facility", "p
 
 def looked_up():
     """Public functions of the floor of facts that need a name and nothing else."""
-    for module in FLOORS[2][0].split():
+    for module in FLOORS[2][0]:
         source = importlib.import_module(f"costlib.{module}")
         for function in map(source.__dict__.get, getattr(source, "__all__", ())):
             if inspect.isfunction(function):
