@@ -123,9 +123,10 @@ def drop_unread_variables(css: str, elsewhere: str) -> str:
 
 
 def repair(page: str) -> str:
-    """Mend the theme's accessible names: they must begin with what is seen."""
+    """Mend names, which must begin with what is seen, and roles that the theme sets."""
     page = page.replace(' aria-label="Toggle hidden content"', "")
     page = page.replace('title="Search" aria-label="Search" data-bs', 'title="Search" data-bs')
+    page = page.replace('role="doc-biblioentry"', 'role="listitem"')  # deprecated, and in a list
     sidebar = '<div id="pst-primary-sidebar" class'
     named = '<div id="pst-primary-sidebar" role="navigation" aria-label="Book" class'
     return page.replace(sidebar, named)
