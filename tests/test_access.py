@@ -161,7 +161,7 @@ PAPER = """([across, down]) => {
   const all = (selector) => [...document.querySelectorAll(selector)].filter(seen);
   const named = (nodes) => nodes.map((node) => node.outerHTML.slice(0, 120));
   const box = (node) => node.getBoundingClientRect();
-  const edge = document.querySelector(".bd-article-container").getBoundingClientRect().left + across;
+  const edge = box(document.querySelector(".bd-article-container")).left + across;
   return {
     screen: named(all("nav, aside, button, input, select, .bd-sidebar, .headerlink")),
     ground: getComputedStyle(document.body).backgroundColor,
