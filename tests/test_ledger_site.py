@@ -70,7 +70,15 @@ def test_a_search_shows_the_rows_with_all_of_its_words(ledger):
     assert 0 < len(wanted) < 60
     assert set(found) == wanted
     assert status(ledger.page) == f"{len(wanted)} of {len(FOUND)} claims"
+    listed = ledger.page.locator(".register-also a")
+    texts = ledger.page.locator(".arguments tbody tr").evaluate_all(
+        "(rows) => rows.map((row) => [row.id, row.textContent.toLowerCase()])"
+    )
+    wanted = [name for name, text in texts if "pue" in text and "electricity" in text]
+    assert [f"thesis-{n}" for n in listed.all_inner_texts()] == wanted
+    assert 0 < len(wanted) < 10
     ledger.page.fill("#ledger-q", "no such words at all")
+    assert listed.count() == 0
     assert shown(ledger.page) == []
     assert status(ledger.page).startswith("No claim fits")
 

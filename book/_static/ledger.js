@@ -24,6 +24,7 @@
     off: node.dataset.times ? Math.abs(Math.log(Number(node.dataset.times))) : -1,
   })));
   const byId = new Map(rows.map((row) => [row.id, row]));
+  const argued = [...document.querySelectorAll(".arguments tbody tr")];
 
   // --- controls ---
 
@@ -55,7 +56,8 @@
     choice("sort", "Order", Object.entries(ORDERS)), reset);
   form.setAttribute("role", "search");
   form.setAttribute("aria-label", "Claims");
-  topics[0].before(form, status);
+  const also = element("p", {className: "register-also", hidden: true});
+  topics[0].before(form, status, also);
 
   // --- the rows that are shown ---
 
@@ -65,7 +67,7 @@
   const body = element("tbody");
   body.setAttribute("role", "rowgroup");
   flat.append(topics[0].querySelector("thead").cloneNode(true), body);
-  status.after(flat);
+  also.after(flat);
 
   const COMPARE = {
     id: (one, other) => one.id.localeCompare(other.id, "en", {numeric: true}),
@@ -116,6 +118,13 @@
     status.textContent = n
       ? `${n.toLocaleString("en-US")} of ${rows.length.toLocaleString("en-US")} claims`
       : "No claim fits: take back a word or a filter.";
+    const fits = words.length ? argued.filter((row) => {
+      const text = row.textContent.toLowerCase();
+      return words.every((word) => text.includes(word));
+    }) : [];
+    also.hidden = !fits.length;
+    also.replaceChildren("Arguments with these words:", ...fits.flatMap((row) =>
+      [" ", element("a", {href: `#${row.id}`, textContent: row.id.replace(/\D+/, "")})]));
   }
 
   // --- the address ---
