@@ -566,6 +566,74 @@ def test_compression_multiplies():
     assert value(39) == 4 * (16 / 8) * 2
 
 
+def test_backfill_pays_until_it_loses_what_it_brings():
+    assert turn(45) == 0.3 * 0.5 / 0.7
+
+
+def test_a_drive_is_as_fast_as_computing_where_it_is_that_much_slower():
+    assert value(46) == 7e9 / JUDGED[46].turns
+    again_s = JUDGED[46].value * TOKEN * 96e3 / (4 * 7e9)
+    assert again_s == pytest.approx(9.43, rel=1e-3)  # as the page has it
+
+
+def test_a_session_that_edits_finds_half():
+    turns = 200
+    read = {name: catalog.session_growth(name)["p50"] for name in ("start_tokens", "turn_tokens")}
+    start, grown = read["start_tokens"], read["turn_tokens"]
+    sent = turns * start + grown * turns * (turns - 1) / 2
+    again = sent - (start + grown * (turns - 1))
+    assert turn(47) == 2 * (1 - 0.5 * sent / again)
+
+
+def test_as_many_reads_as_a_write_costs():
+    assert turn(48) == 3.75 // 0.30 * 300
+
+
+def test_a_root_of_the_work_stands_by():
+    def waiting(beta):
+        return 1 / (1 + beta * stats.norm.cdf(beta) / stats.norm.pdf(beta))
+
+    beta = optimize.brentq(lambda beta: waiting(beta) - 0.2, 0.1, 5)
+    assert turn(49) == (4 * beta) ** 2  # a = 0.8 (a + beta root a)
+
+
+def test_an_agent_among_chats():
+    agent, chat = (122_372, 1_154)
+    assert turn(50) == chat / (agent + chat)
+
+
+def test_what_replicas_share_stays_down():
+    assert turn(52) == 1e-4 / (4 / 400)
+
+
+def test_a_reservation_for_the_peak_is_as_full_as_the_mean():
+    assert turn(53) == 1 / 0.6
+
+
+def test_answers_are_half_of_a_bill_at_the_ratio_of_prices():
+    assert turn(54) == 10 / 2
+
+
+def test_paired_questions_by_their_formula():
+    apart = 0.177816 + 0.052860
+    both = stats.norm.ppf([0.975, 0.8])
+    needed = ((both[0] * apart**0.5 + both[1] * (apart - 0.03**2) ** 0.5) / 0.03) ** 2
+    assert np.ceil(needed) == JUDGED[55].value
+
+
+def test_a_rent_that_falls_to_an_own_hour_in_the_mean():
+    times = JUDGED[56].turns
+    assert 2.95 * (times**4 - 1) / (4 * np.log(times)) == pytest.approx(2.19, abs=5e-3)
+
+
+def test_what_may_be_lost_on_spot():
+    assert turn(57) == 1 - 1.25 / 2.95
+
+
+def test_three_tokens_served_for_each_one_trained_on():
+    assert turn(59) == 3 * 1.4e12
+
+
 def test_a_number_and_its_percent_sign_stay_together():
     one = theses_availability.promised_uptime()
     assert "5\u00a0%" in one.because
