@@ -31,6 +31,7 @@ TREE = {
     "book/intro.md": "# Book\n",
     "README.md": "# Read\n",
     "CHANGELOG.md": "# Changes\n",
+    "CITATION.cff": "cff-version: 1.2.0\n",
     "requirements.lock": "numpy==2.4\n",
     "_config.yml": "title: Book\n",
     "_toc.yml": "format: jb-book\nroot: book/intro\nparts:\n  - caption: Part\n    chapters:\n"
@@ -171,6 +172,7 @@ def book(root, monkeypatch, capsys):
         ("costlib/kv.py", ["first"], False),  # its outputs may be what they were
         ("notebooks/second.ipynb", ["second"], True),
         ("CHANGELOG.md", [], True),
+        ("CITATION.cff", [], True),
         ("book/intro.md", [], True),
         ("_config.yml", [], True),
         ("README.md", [], False),
