@@ -23,6 +23,7 @@ TREE = {
     "costlib/register.py": "",
     "costlib/rulings.py": "",
     "costlib/charts/__init__.py": "",
+    "costlib/charts/sheet.py": "",
     "costlib/charts/theme.py": "from .. import units\n",
     "costlib/charts/cliff.py": "from costlib.charts import theme\n",
     "data/models.csv": "name\nllama\n",
