@@ -37,8 +37,9 @@ book: $(STAMP) ## execute what changed and build the site: build/html/index.html
 test: book ## unit tests, doctests, notebooks against their committed outputs, the pages in a browser
 	@$(PYTEST) --nbval --nbval-current-env costlib tests notebooks
 
-audit: book ## the long version of test: every widget in a real JupyterLab
+audit: book ## test at length: every view and widget, other versions, changed formulas that tests must notice
 	@$(PYTEST) -m "audit or not audit" --nbval --nbval-current-env costlib tests notebooks
+	@$(BIN)/python tools/mutate.py
 
 lab: $(STAMP) ## open the notebooks in JupyterLab
 	@$(BIN)/jupyter lab notebooks
