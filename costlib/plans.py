@@ -140,7 +140,10 @@ def plan(scenario: Scenario | str | Path | Mapping[str, Any], *, progress: bool 
 
 
 def _routed(scenario: Scenario, asked: Demand, one: Router) -> Option | str:
-    """A router with the cheapest way to serve each side its part of the requests; or why not."""
+    """A router with the cheapest way to serve each side its part of the requests; or why not.
+
+    What the router sends does not depend on lengths: both sides see the same ones.
+    """
     sides: list[tuple[float, Option]] = []
     for name, part in ((one.strong, one.strong_fraction), (one.weak, 1 - one.strong_fraction)):
         side = _side(scenario, asked, name, part) if part else None

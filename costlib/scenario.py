@@ -269,11 +269,7 @@ class Api(_Fields):
 
 
 class Router(_Fields):
-    """Two of the models and of the price book, and the share of requests that the strong one gets.
-
-    A name among the models is served on machines, any other is an API. What the router sends does
-    not depend on lengths: each side sees the same ones.
-    """
+    """Two models, each of the candidates or of the price book, and the share of the strong one."""
 
     strong: Text
     weak: Text
@@ -477,10 +473,8 @@ class Scenario(_Fields):
         if "API" in some.ways and not (some.apis or some.routers):
             raise ValueError("candidates.apis: expected an API or a router, got none")
         if self._routed_to and "API" not in self.ways:
-            raise ValueError(
-                f"candidates.routers: {self._routed_to[0]!r} is an API, and the ways are "
-                + ", ".join(self.ways)
-            )
+            name, ways = self._routed_to[0], ", ".join(self.ways)
+            raise ValueError(f"candidates.routers: {name!r} is an API, and the ways are {ways}")
         for place, name, service in self._priced():
             try:
                 pricebook.price(name, at=self.prices.at, service=service)

@@ -157,6 +157,8 @@ def lookup(kind: str, name: str, table: Mapping[str, Named]) -> Named:
     def plain(text: str) -> str:
         return re.sub(r"[^a-z0-9]", "", text.lower())
 
+    if isinstance(name, str) and name in table:  # as most are asked for
+        return table[name]
     by_plain = {plain(known): known for known in table}
     wanted = plain(str(name))  # a parameter of a chapter may be anything
     if wanted in by_plain:

@@ -35,7 +35,18 @@ def generator(formula):
     return np.random.default_rng(zlib.crc32(called(formula).encode()))
 
 
-each = pytest.mark.parametrize("formula", SCENARIO_FORMULAS, ids=called)
+def drawn(formula):
+    """Whether it draws whole contexts, which takes seconds where others take milliseconds."""
+    return called(formula).startswith("recall.") and "seed" in inspect.signature(formula).parameters
+
+
+each = pytest.mark.parametrize(
+    "formula",
+    [
+        pytest.param(one, id=called(one), marks=pytest.mark.audit if drawn(one) else ())
+        for one in SCENARIO_FORMULAS
+    ],
+)
 each_tensor = pytest.mark.parametrize(
     "formula", [one for one in FORMULAS if called(one) in TENSORS], ids=called
 )

@@ -1,5 +1,6 @@
 """The ledger: verdicts agree with the numbers, and the numbers with their inputs."""
 
+import contextlib
 import json
 
 import numpy as np
@@ -97,8 +98,9 @@ def test_every_number_and_every_fact_among_the_inputs_moves_the_result(row, monk
         for factor in FACTORS:
             change.clear()
             change[place] = factor
-            values.append(recomputed())
-        assert set(values) != {once}, fact
+            with contextlib.suppress(ValueError):  # out of its range
+                values.append(recomputed())
+        assert set(values) - {once}, fact
 
 
 def test_an_input_that_nothing_follows_is_noticed():

@@ -16,6 +16,9 @@ FRONT = "book/intro.html"
 FOUND = rulings.rulings()
 MOST_BYTES = 150e3
 each_width = pytest.mark.parametrize("width", WIDTHS)
+each_width_in_turn = pytest.mark.parametrize(  # a phone, too, in an audit
+    "width", ["wide", pytest.param("phone", marks=pytest.mark.audit)]
+)
 
 SHOWN = """(rows) => rows.filter((row) => row.checkVisibility()).map((row) => row.id)"""
 SEEN = """(node) => {
@@ -50,7 +53,7 @@ def names(rows):
 # --- search, filters, order ------------------------------------------------------------------
 
 
-@each_width
+@each_width_in_turn
 def test_topics_are_folded_until_something_is_asked(ledger):
     assert shown(ledger.page) == []
     assert (
@@ -59,7 +62,7 @@ def test_topics_are_folded_until_something_is_asked(ledger):
     assert status(ledger.page) == f"{len(FOUND)} of {len(FOUND)} claims"
 
 
-@each_width
+@each_width_in_turn
 def test_a_search_shows_the_rows_with_all_of_its_words(ledger):
     ledger.page.fill("#ledger-q", "PUE  Electricity")
     found = shown(ledger.page)
@@ -83,7 +86,7 @@ def test_a_search_shows_the_rows_with_all_of_its_words(ledger):
     assert status(ledger.page).startswith("No claim fits")
 
 
-@each_width
+@each_width_in_turn
 def test_filters_by_topic_verdict_and_kind_meet(ledger):
     page = ledger.page
     page.select_option("#ledger-verdict", "fails")
@@ -98,7 +101,7 @@ def test_filters_by_topic_verdict_and_kind_meet(ledger):
     assert shown(page) == []
 
 
-@each_width
+@each_width_in_turn
 def test_an_order_of_ones_own_spans_the_topics_and_can_be_taken_back(ledger):
     page = ledger.page
     before = page.locator(".register tbody tr").evaluate_all("(all) => all.map((row) => row.id)")
@@ -116,7 +119,7 @@ def test_an_order_of_ones_own_spans_the_topics_and_can_be_taken_back(ledger):
     assert after == before
 
 
-@each_width
+@each_width_in_turn
 def test_the_form_is_worked_by_keyboard_alone(ledger):
     page = ledger.page
     page.focus("#ledger-q")
@@ -134,7 +137,7 @@ def test_the_form_is_worked_by_keyboard_alone(ledger):
     assert set(shown(page)) == names(FOUND[FOUND.topic == "pue"])
 
 
-@each_width
+@each_width_in_turn
 def test_what_is_typed_stays_text(ledger):
     ledger.page.fill("#ledger-q", "<img src=x onerror=alert(1)>")
     ledger.page.reload()
@@ -172,7 +175,7 @@ def test_an_address_opens_its_row(browser, site, width, hash_):
     seen.page.context.close()
 
 
-@each_width
+@each_width_in_turn
 def test_a_view_with_filters_can_be_sent(ledger, browser, site, width):
     ledger.page.fill("#ledger-q", "gpu")
     ledger.page.select_option("#ledger-verdict", "reproduces if")
@@ -192,7 +195,7 @@ def test_a_view_with_filters_can_be_sent(ledger, browser, site, width):
     other.page.context.close()
 
 
-@each_width
+@each_width_in_turn
 def test_an_address_of_unknown_words_shows_everything(browser, site, width):
     seen = opened(browser, site, width, "light")
     seen.page.goto(f"{site}{PAGE}#verdict=perhaps&topic=weather&sort=%zz", wait_until="load")
@@ -202,14 +205,14 @@ def test_an_address_of_unknown_words_shows_everything(browser, site, width):
     seen.page.context.close()
 
 
-@each_width
+@each_width_in_turn
 def test_a_click_on_a_number_leaves_its_address_to_copy(ledger):
     ledger.page.locator("#topic-pue > summary").click()
     ledger.page.locator("#claim-pue-010 .claim-id").click()
     assert ledger.page.url.endswith("#claim-pue-010")
 
 
-@each_width
+@each_width_in_turn
 def test_every_argument_has_a_row_to_link_to(ledger):
     found = ledger.page.locator(".arguments tbody tr").evaluate_all("(all) => all.map((r) => r.id)")
     assert found == [f"thesis-{n}" for n in theses.ARGUMENTS]
