@@ -759,18 +759,12 @@ def test_scenario_parameters_broadcast_against_each_other(formula):
     assert_allclose(found, formula(**given), rtol=1e-12)
 
 
-@pytest.mark.parametrize(
-    ("formula", "parameter", "bad"),
-    [
-        pytest.param(f, name, bad, id=f"{f.__module__[8:]}.{f.__name__}-{name}-{bad}")
-        for f in SCENARIO_FORMULAS
-        for name in inspect.signature(f).parameters
-        for bad in (np.nan, -1.0, *([1.5] if name.endswith("_fraction") else []))
-    ],
-)
-def test_an_impossible_value_is_refused_by_the_name_of_its_parameter(formula, parameter, bad):
-    with pytest.raises(ValueError, match=rf"^{parameter} .*{bad}"):
-        formula(**(arguments(formula) | {parameter: bad}))
+@each_scenario_formula
+def test_an_impossible_value_is_refused_by_the_name_of_its_parameter(formula):
+    for name in inspect.signature(formula).parameters:
+        for bad in (np.nan, -1.0, *([1.5] if name.endswith("_fraction") else [])):
+            with pytest.raises(ValueError, match=rf"^{name} .*{bad}"):
+                formula(**(arguments(formula) | {name: bad}))
 
 
 # --- names -----------------------------------------------------------------------------------

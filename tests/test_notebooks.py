@@ -141,7 +141,8 @@ def test_its_outputs_are_the_same_on_any_machine_and_day(chapter):
     moment = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d|\b\d\d:\d\d:\d\d\b"
     host = rf"\b{re.escape(socket.gethostname())}\b|localhost|127\.0\.0\.1"
     for pattern in (path, moment, host, r"\b0x[0-9a-f]{6,}"):
-        assert re.findall(f".{{0,40}}(?:{pattern}).{{0,20}}", told) == []
+        found = re.search(pattern, told)
+        assert not found, told[max(found.start() - 40, 0) : found.end() + 20]
     assert str(ROOT) not in told
 
 
@@ -180,10 +181,16 @@ def test_every_colour_of_a_chart_has_a_dark_twin(chapter):
     assert set(anywhere) <= theme.colours()
 
 
+@pytest.mark.audit
 @each_chapter
-def test_every_chart_is_valid_and_draws_without_a_warning(chapter, capfd):
+def test_every_chart_is_valid(chapter):
     for spec in specs(chapter):
         alt.Chart.from_dict(spec, validate=True)
+
+
+@each_chapter
+def test_every_chart_draws_without_a_warning(chapter, capfd):
+    for spec in specs(chapter):
         svg = vl_convert.vegalite_to_svg(spec | {"width": 600}, show_warnings=True)
         assert capfd.readouterr().err == "", spec["title"]
         assert "<path" in svg
