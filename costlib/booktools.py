@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -32,6 +33,7 @@ __all__ = [
     "chip",
     "enable",
     "fold",
+    "own_file",
     "prose",
     "say",
     "verdicts",
@@ -40,6 +42,7 @@ __all__ = [
 WORDS: Final = {**VERDICT, **ARGUMENT}  # of a claim and of an argument
 
 MOST: Final = 1e30  # of a parameter of a chapter; more is a slip
+SHOWN_CHARS: Final = 200  # of one that is refused
 
 MIME: Final = "application/vnd.vegalite.v5+json"
 WIDE_PIXELS, PHONE_PIXELS, PHONE_HEIGHT = 660, 340, 300
@@ -124,6 +127,28 @@ def check(rule: str, **parameters: Any) -> None:
         given = getattr(_checks, rule)(name, value)
         if not np.all(np.abs(given) <= MOST):
             raise ValueError(f"{name} must be at most {MOST:g}, got {float(np.max(given))!r}")
+
+
+def own_file(**paths: Any) -> Path:
+    """File that a parameter of a chapter names, as seen from here or from the folder above.
+
+    Raises
+    ------
+    ValueError
+        If there is no such file; the message names the parameter.
+
+    Examples
+    --------
+    >>> own_file(scenario_path="nowhere.yml")
+    Traceback (most recent call last):
+    ValueError: scenario_path: expected the path of a file, got 'nowhere.yml'
+    """
+    ((name, path),) = paths.items()
+    try:
+        return next(place for place in (Path(path), Path("..") / path) if place.is_file())
+    except (TypeError, OSError, StopIteration):  # no path at all, one too long, one to nothing
+        given = repr(path)[:SHOWN_CHARS]
+        raise ValueError(f"{name}: expected the path of a file, got {given}") from None
 
 
 def prose(template: str, **values: Any) -> str:

@@ -293,3 +293,21 @@ def test_a_chart_is_emitted_as_a_bare_spec_identical_on_every_run():
 def test_a_parameter_that_is_no_size_is_named_with_its_value(value):
     with pytest.raises(ValueError, match=rf"^load_per_s must .* got .*{str(value)[:3]}"):
         booktools.check("positive", load_per_s=value)
+
+
+@pytest.mark.parametrize("value", [3, None, ["a"], "x" * 3_000, "a\0b", "", "nowhere.yml"])
+def test_a_parameter_that_is_no_file_is_named_in_one_line(value):
+    with pytest.raises(
+        ValueError, match=r"^scenario_path: expected the path of a file, got "
+    ) as no:
+        booktools.own_file(scenario_path=value)
+    assert len(str(no.value)) < 300
+    assert "\n" not in str(no.value)
+
+
+def test_a_file_is_found_from_here_or_from_the_folder_above(tmp_path, monkeypatch):
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "mine.yml").touch()
+    for folder in (tmp_path, tmp_path / "inner"):
+        monkeypatch.chdir(folder)
+        assert booktools.own_file(scenario_path="mine.yml").samefile(tmp_path / "mine.yml")

@@ -488,7 +488,8 @@ SENSELESS = {
         ("dear", "claude-sonet-4-6", r"'claude-sonet-4-6'.*\bclaude-sonnet-4-6\b"),
     ],
     "decision": [
-        ("scenario_path", "nowhere.yml", r"nowhere\.yml"),
+        ("scenario_path", "nowhere.yml", r"scenario_path: .*'nowhere\.yml'"),
+        ("scenario_path", 3, r"scenario_path: .*\b3\b"),
         ("n_draws", 1_000, r"n_draws must be a power of 2.*\b500\b"),
         ("n_draws", -4, r"n_draws .*-4"),
     ],

@@ -33,9 +33,9 @@ def _digits(values: Any) -> list[float]:
     return [float(f"{value:.4g}") for value in np.asarray(values, dtype=float)]
 
 
-def _wider(values: pd.Series) -> alt.Scale:
-    """From 0 to so far above the largest that its number stands inside."""
-    return alt.Scale(domain=[0, *_digits([1.14 * values.max()])], nice=False)
+def _wider(values: pd.Series, times: float) -> alt.Scale:
+    """From 0 to so many times the largest that its number stands inside, on a phone too."""
+    return alt.Scale(domain=[0, *_digits([times * values.max()])], nice=False)
 
 
 def way_bars(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
@@ -48,7 +48,7 @@ def way_bars(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
             "text": [usd(value) for value in rows["monthly_usd"]],
         }
     )
-    x = alt.X("usd:Q", title="USD a month", scale=_wider(shown["usd"])).axis(
+    x = alt.X("usd:Q", title="USD a month", scale=_wider(shown["usd"], 1.3)).axis(
         format="$,.0f", tickCount=5
     )
     y = alt.Y("label:N", title=None, sort=None).axis(None)
@@ -78,7 +78,7 @@ def cascade_bars(rows: pd.DataFrame, *, way: str, title: str, subtitle: str) -> 
             "text": [usd(value) for value in rows["usd_per_mtok"]],
         }
     )
-    x = alt.X("usd:Q", title="USD per million tokens", scale=_wider(shown["usd"])).axis(
+    x = alt.X("usd:Q", title="USD per million tokens", scale=_wider(shown["usd"], 1.45)).axis(
         format="$.2f", tickCount=5
     )
     y = alt.Y("step:N", title=None, sort=list(shown["step"])).axis(labelLimit=160)
@@ -109,10 +109,13 @@ def frontier_dots(
         }
     )
     left_out = len(rows) - len(shown)
+    times = [*shown["ms"], *([1e3 * promised_s] if promised_s else [])]
+    low, high = min(times) / 1.2, max(times)
     x = alt.X(
         "ms:Q",
         title="Time to first token, 95 % within (ms, logarithmic)",
-        scale=alt.Scale(type="log", nice=True),
+        # A word beside the promise stands inside, where that is the longest time.
+        scale=alt.Scale(type="log", domain=_digits([low, high * (high / low) ** 0.25])),
     ).axis(tickCount=5, format=",")
     y = alt.Y(
         "usd:Q", title="USD a month (logarithmic)", scale=alt.Scale(type="log", nice=True)
@@ -220,7 +223,7 @@ def share_bars(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
         }
     )
     x = alt.X("total:Q", title="Share of the variance of the cost’s logarithm (%)").scale(
-        domain=[0, 110], nice=False
+        domain=[0, 145], nice=False
     )
     x = x.axis(values=[0, 20, 40, 60, 80, 100])
     y = alt.Y("label:N", title=None, sort=list(shown["label"])).axis(labelLimit=190)
@@ -304,7 +307,7 @@ def argument_bars(held: Mapping[str, float], *, title: str, subtitle: str) -> An
         }
     )
     x = alt.X("percent:Q", title="Share of the space in which it holds (%)").scale(
-        domain=[0, 110], nice=False
+        domain=[0, 118], nice=False
     )
     x = x.axis(values=[0, 20, 40, 60, 80, 100])
     y = alt.Y("argument:N", title=None, sort=None).axis(None)
