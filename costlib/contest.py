@@ -34,7 +34,9 @@ __all__ = [
 
 VOLUME_TIMES: Final = 10.0  # a forecast of demand, either way
 PEAK_TIMES: Final = 1.5
-MACHINE_TIMES: Final = 1.3
+RENT_TIMES: Final = 1.3  # of a rent or a machine, either way, where nobody quotes one
+API_TIMES: Final = (0.5, 1.5)  # where no other host sells it for less, or for more
+RENTED: Final = ("on demand", "spot", "three years", "median")  # the other quotes own, or index
 LOG: Final = ("requests_per_day",)
 TRIED: Final = 4001  # values of a number between the ends of its range
 WORDS: Final[Mapping[str, str]] = {
@@ -51,15 +53,24 @@ def _quoted(found: Plan, way: str) -> tuple[float, float, str]:
     """Lowest and highest price of what a way chose, over the plan's, and who says so."""
     one = found.cheapest[way].dear_side
     if one.way == "own":
-        return 1 / MACHINE_TIMES, MACHINE_TIMES, "assumed: nobody lists what a machine is sold for"
+        return 1 / RENT_TIMES, RENT_TIMES, "assumed: nobody lists what a machine is sold for"
     if one.way == "rent":
-        table = ownership.quotes(one.accelerator)
-        table = table[table.kind.isin(["on demand", "spot", "three years", "median"])]
-        given = found.scenario.prices.rents_usd_per_h.get(one.accelerator)
-        kind = table[table.kind == found.scenario.prices.rent_kind].usd_per_h
-        now = float(kind.min()) if given is None else float(given)
-        low, high = min(float(table.usd_per_h.min()), now), max(float(table.usd_per_h.max()), now)
-        return low / now, high / now, f"{len(table)} quotes of {one.accelerator}, spot to on demand"
+        prices = found.scenario.prices
+        now = prices.rents_usd_per_h.get(one.accelerator)
+        try:
+            table = ownership.quotes(one.accelerator)
+        except LookupError:
+            return 1 / RENT_TIMES, RENT_TIMES, f"assumed: nobody quotes {one.accelerator}"
+        if now is None:
+            now = float(table[table.kind == prices.rent_kind].usd_per_h.min())
+        table = table[table.kind.isin(RENTED)]
+        kinds = " to ".join(dict.fromkeys([*table.kind.head(1), *table.kind.tail(1)]))
+        return _both(
+            table.usd_per_h / now,
+            f"{len(table)} quotes of {one.accelerator}, {kinds}",
+            1 / RENT_TIMES,
+            RENT_TIMES,
+        )
     model = {row.name: row.model for row in pricebook.book()}.get(one.name, one.name)
     hosts = sorted(
         {
@@ -69,7 +80,7 @@ def _quoted(found: Plan, way: str) -> tuple[float, float, str]:
         }
     )
     if len(hosts) < 2:
-        return 0.5, 1.5, "assumed: half is what a batch costs; nobody else sells it"
+        return *API_TIMES, "assumed: half is what a batch costs; nobody else sells it"
     prompt, answer = found.asked.mean_tokens
     asked = {
         host: float(
@@ -81,8 +92,22 @@ def _quoted(found: Plan, way: str) -> tuple[float, float, str]:
         )
         for host in hosts
     }
-    low, high = (end(asked.values()) / asked[one.name] for end in (min, max))
-    return low, high, f"{len(hosts)} hosts of {model}"
+    quoted = np.array(list(asked.values())) / asked[one.name]
+    return _both(quoted, f"{len(hosts)} hosts of {model}", *API_TIMES)
+
+
+def _both(quoted: Any, who: str, low: float, high: float) -> tuple[float, float, str]:
+    """Ends of what is quoted over the plan's price; on a side with no quote, what is assumed."""
+    why = who
+    if min(quoted, default=1.0) < 1.0:
+        low = float(min(quoted))
+    else:
+        why += f"; none is cheaper, {low:.2g} assumed"
+    if max(quoted, default=1.0) > 1.0:
+        high = float(max(quoted))
+    else:
+        why += f"; none is dearer, {high:.2g} assumed"
+    return low, high, why
 
 
 def ranges(found: Plan) -> pd.DataFrame:

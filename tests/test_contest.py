@@ -61,6 +61,41 @@ def test_ranges_come_from_the_books_tables(found, table):
     assert found.winner is not None
 
 
+@pytest.mark.parametrize(
+    ("prices", "ends", "why"),
+    [
+        (
+            {"rent_kind": "spot"},
+            (1 / 1.3, 6.88 / 1.25),
+            "8 quotes of H100, spot to on demand; none is ",
+        ),
+        ({"rents_usd_per_h": {"H100": 9}}, (1.25 / 9, 1.3), "none is dearer, 1.3 assumed"),
+        ({}, (1.25 / 2.95, 6.88 / 2.95), "8 quotes of H100, spot to on demand"),
+    ],
+)
+def test_a_rent_moves_both_ways_and_says_what_nobody_quotes(prices, ends, why):
+    found = plans.plan(
+        {**FIELDS, "prices": prices, "candidates": FIELDS["candidates"] | {"ways": "rent"}}
+    )
+    rent = row(contest.ranges(found), "price_times", "rent")
+    assert_allclose([rent["low"], rent["high"]], ends)
+    assert why in rent["why"]
+    assert ("assumed" in rent["why"]) == (1.3 in ends or 1 / 1.3 in ends)
+
+
+@pytest.mark.parametrize(
+    ("host", "side"), [("DeepInfra", "low"), ("Together", ""), ("Cerebras", "high")]
+)
+def test_an_apis_price_moves_both_ways(host, side):
+    apis = f"gpt-oss-120b at {host}"
+    found = plans.plan({**FIELDS, "candidates": {"apis": apis}})
+    api = row(contest.ranges(found), "price_times", "API")
+    assert api["low"] < 1 < api["high"]
+    assumed = {"low": api["low"] == 0.5, "high": api["high"] == 1.5}
+    assert [end for end, is_so in assumed.items() if is_so] == ([side] if side else [])
+    assert ("assumed" in api["why"]) == bool(side)
+
+
 def test_nothing_is_compared_where_nobody_keeps_the_promises():
     never = plans.plan(
         {**FIELDS, "promises": {"least_quality": 2}}
