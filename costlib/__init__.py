@@ -21,7 +21,8 @@ beside each floor stand the libraries that it adds to those below. The tests rea
         prediction: calibration serve validate frontier reloading
         load: workloads requestlog profile replica response replays simulate
         money: margins ownership lives routers terms
-        plans: _safeyaml scenario screening choices apis plans plantext contest sensitivity study
+        plans: _safeyaml scenario screening choices apis rigs plans plantext contest sensitivity
+            study
         grids: cluster
         claims: claims rulings
         arguments: _thesis arguments theses theses_physics theses_steps theses_load theses_prices

@@ -11,7 +11,7 @@ import yaml
 
 from costlib._files import opened
 
-__all__ = ["safe_yaml", "shown"]
+__all__ = ["one_line", "safe_yaml", "shown"]
 
 MOST_BYTES: Final = 200_000
 SHOWN_CHARS: Final = 40
@@ -76,9 +76,9 @@ def safe_yaml(path: str | Path) -> Any:
         problem = str(why.problem or why)
         if problem.startswith("but "):  # goes on from what was expected
             problem = f"{why.context}, {problem}"
-        raise ValueError(f"{path}{line}: {_line(problem)}") from None
+        raise ValueError(f"{path}{line}: {one_line(problem)}") from None
     except yaml.YAMLError as why:
-        raise ValueError(f"{path}: is no YAML ({_line(why)})") from None
+        raise ValueError(f"{path}: is no YAML ({one_line(why)})") from None
     except RecursionError:
         raise ValueError(f"{path}: is nested too deeply") from None
     if given is None:
@@ -86,7 +86,8 @@ def safe_yaml(path: str | Path) -> Any:
     return given
 
 
-def _line(problem: Any) -> str:
+def one_line(problem: Any) -> str:
+    """What is wrong, on one line."""
     return " ".join(str(problem).split())
 
 

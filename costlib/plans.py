@@ -23,7 +23,6 @@ from costlib import (
     catalog,
     ownership,
     pricebook,
-    response,
     screening,
     serve,
     units,
@@ -32,7 +31,7 @@ from costlib import scenario as scenarios
 from costlib._halving import halved
 from costlib.calibration import constants
 from costlib.choices import ROUTER, Change, Choice, Option, Plan, bill, bill_steps
-from costlib.replica import Replica, replica
+from costlib.rigs import Rig, rigged
 from costlib.scenario import Api, Router, Scenario
 from costlib.screening import Demand, Holding
 
@@ -40,36 +39,9 @@ __all__ = ["Change", "Choice", "Plan", "plan"]
 
 WAY_RIGS: Final = 4  # of each way that are computed exactly, the cheapest
 FRONTIER_RIGS: Final = 10  # of the frontier, evenly from the cheapest to the dearest
-MOST_RUNNING: Final = 256  # sequences of a replica
-PRECISION: Final = 0.005  # of the rate of a replica, as a share of its saturation
-REFUSED: Final = 0.01  # requests too large for the memory
+KEPT: Final = "prefixes that fit beside those running"
+SURVIVES: Final = "a prefix survives"
 VOLUMES: Final = np.logspace(-3, 3, 601)  # over today's, where ways may change places
-
-
-# --- options ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rig:
-    """A replica with its rate, its bytes and what its clients see."""
-
-    row: Mapping[str, Any]
-    replica: Replica
-    most_per_s: float
-    saturation_per_s: float
-    weight_bytes: float
-    sequence_bytes: float
-    n_fit: float
-    lengths: Mapping[str, Any]
-    seen: dict[float, response.Response]
-
-    def at(self, requests_per_s: float) -> response.Response:
-        """What clients see at a rate; ways to hold the same replicas ask for the same."""
-        if requests_per_s not in self.seen:
-            self.seen[requests_per_s] = response.under_load(
-                self.replica, requests_per_s, quantiles=(0.95,), **self.lengths
-            )
-        return self.seen[requests_per_s]
 
 
 def plan(scenario: Scenario | str | Path | Mapping[str, Any], *, progress: bool = False) -> Plan:
@@ -279,7 +251,7 @@ def _exact(
         for some in screening.holdings(scenario, asked).values()
         for one in some
     }
-    known: dict[tuple[Any, ...], _Rig | str] = {}
+    known: dict[tuple[Any, ...], Rig | str] = {}
     options, failed, seen = [], Counter[str](), set()
     bar = tqdm(
         rows.to_dict("records"),
@@ -291,7 +263,7 @@ def _exact(
     for row in bar:
         key = tuple(str(row[name]) for name in screening.RIG)
         if key not in known:
-            known[key] = _rig(scenario, asked, {str(k): v for k, v in row.items()})
+            known[key] = rigged(scenario, asked, {str(k): v for k, v in row.items()})
         rig = known[key]
         if isinstance(rig, str):
             failed[rig] += 1
@@ -306,73 +278,14 @@ def _exact(
     return options, failed
 
 
-def _rig(scenario: Scenario, asked: Demand, row: Mapping[str, Any]) -> _Rig | str:
-    """A finalist's replica and the most that it takes under the promises; or why it fails."""
-    prompt, answer = asked.mean_tokens
-    promised, most = scenario.promises, scenario.fleet.load_fraction
-    one = serve.prediction(screening.load(scenario, asked, row, {**row, "n_clients": 1.0}))
-    lengths: dict[str, Any] = {
-        "input_tokens": asked.input_tokens,
-        "output_tokens": asked.output_tokens,
-        "cached_tokens": row["prefix_reuse"] * asked.reused_fraction * asked.input_tokens,
-        "exponential": False,
-    }
-    try:
-        machine = replica(
-            row["model"],
-            row["accelerator"],
-            input_tokens=prompt,
-            output_tokens=answer,
-            chunk_tokens=screening.CHUNK_TOKENS,
-            most_running=min(MOST_RUNNING, max(scenario.candidates.n_clients)),
-            weight_format=row["weight_format"],
-            **screening.layout(scenario, row),
-        )
-        quiet = response.under_load(machine, 1e-6, **lengths)
-        if row["experts"]:  # a prompt alone is read by one copy of the attention, not by all
-            longer = max(float(np.ravel(one.ttft_s)[0]) - float(quiet.ttft_s[0]), 0.0)
-            machine = dataclasses.replace(machine, request_s=machine.request_s + longer)
-            quiet = response.under_load(machine, 1e-6, **lengths)
-    except ValueError:
-        return screening.FITS
-    if quiet.refused_fraction > REFUSED:
-        return screening.FITS
-    top = quiet.saturation_requests_per_s
-    if promised.ttft_p95_s is None and promised.tpot_p95_s is None:
-        rate = most * top
-    else:
-        rate = response.most_requests_per_s(
-            machine,
-            ttft_s=promised.ttft_p95_s or np.inf,
-            tpot_s=promised.tpot_p95_s or np.inf,
-            load_fraction=min(most, 1 - response.PRECISION),
-            precision=PRECISION,
-            **lengths,
-        )
-    if rate == 0:
-        late = quiet.ttft_quantiles_s[0, -1] > (promised.ttft_p95_s or np.inf)
-        return screening.TTFT if late else screening.TPOT
-    return _Rig(
-        row=row,
-        replica=machine,
-        most_per_s=rate,
-        saturation_per_s=top,
-        weight_bytes=float(np.ravel(one.weight_bytes)[0]),
-        sequence_bytes=float(np.ravel(one.sequence_bytes)[0]),
-        n_fit=float(np.ravel(one.capacity_users)[0]),
-        lengths=lengths,
-        seen={},
-    )
-
-
-def _fewest(asked: Demand, held: Holding, rig: _Rig) -> float:
+def _fewest(asked: Demand, held: Holding, rig: Rig) -> float:
     """Replicas for the busiest hour, spares included."""
     peak = dataclasses.replace(held, peak_times=asked.peak_times)
     most, n = rig.most_per_s, rig.replica.n_accelerators
     return float(peak.n_held(asked.requests_per_s, most_per_s=most, n_accelerators=n)[0])
 
 
-def _held(scenario: Scenario, asked: Demand, held: Holding, rig: _Rig, least: float) -> Option:
+def _held(scenario: Scenario, asked: Demand, held: Holding, rig: Rig, least: float) -> Option:
     """A finalist as a choice: its fleet, its times in the busiest hour, its bill."""
     devices = float(rig.row["n_accelerators"])
     serving, peak = max(least - held.n_spares, 1.0), asked.requests_per_s * asked.peak_times
@@ -418,11 +331,20 @@ def _held(scenario: Scenario, asked: Demand, held: Holding, rig: _Rig, least: fl
     step = float(np.interp(place, np.arange(rig.replica.step_s.size), rig.replica.step_s))
     step += rig.replica.context_s * place * (prompt + answer / 2)
     portion = devices if held.machine is None else held.machine.node_accelerators
+    kept: tuple[tuple[str, float, str], ...] = ()
+    if rig.row["prefix_reuse"]:
+        n_kept, kept_s = rig.kept(peak / serving)
+        minutes = kept_s / units.SECONDS_PER_MINUTE
+        kept = (
+            (KEPT, n_kept, "a replica"),
+            (SURVIVES, minutes, "min, where each request has its own"),
+        )
     steps = (
         ("weights", rig.weight_bytes / units.GB, "GB"),
         ("cache of one request", rig.sequence_bytes / units.GB, "GB"),
         ("requests that fit a replica", np.floor(rig.n_fit), ""),
         ("requests at once in the busiest hour", float(seen.n_decoding[0]), "a replica"),
+        *kept,
         ("step with these", units.MS_PER_S * step, "ms"),
         ("most under the promises", rig.most_per_s, "requests/s a replica"),
         ("replicas", n, f"of {devices:g} {held.accelerator}"),
@@ -521,6 +443,27 @@ def _frontier(scenario: Scenario, options: list[Option]) -> pd.DataFrame:
     return table.loc[screening.efficient(table, axes), kept].reset_index(drop=True)
 
 
+def _kept(scenario: Scenario, chosen: list[Choice]) -> list[str]:
+    """Whether what is found again is still there."""
+    told = []
+    for one in chosen:
+        if one.accelerator and one.prefix_reuse:
+            steps = {what: value for what, value, _ in one.steps}
+            told.append(
+                f"{one.way}, {one.name}: a replica keeps {steps[KEPT]:,.0f} prefixes beside its "
+                f"running requests; in the busiest hour each survives {steps[SURVIVES]:,.2g} "
+                "minutes where every request has its own."
+            )
+    if within := scenario.workload.reuse_within_s:
+        told.append(
+            f"A machine that is as full as the promises allow and then keeps a prefix for less "
+            f"than {within:g} s is planned without reuse."
+        )
+    if any(not one.accelerator for one in chosen):
+        told.append("An API asks its cached price where the vendor lists one.")
+    return told
+
+
 def _notes(
     scenario: Scenario, asked: Demand, failed: Counter[str], ranked: list[Option]
 ) -> list[str]:
@@ -550,10 +493,7 @@ def _notes(
             "nobody knows."
         )
     if asked.reused_fraction > 0:
-        told.append(
-            "What is found again is taken as given: machines must have the memory to keep it, and "
-            "an API asks its cached price where the vendor lists one."
-        )
+        told += _kept(scenario, chosen)
     quotes = {one.accelerator for one in chosen if one.way == "rent"}
     for name in sorted(quotes - set(scenario.prices.rents_usd_per_h)):
         table = ownership.quotes(name)

@@ -23,7 +23,7 @@ from pydantic import (
 )
 
 from costlib import catalog, ownership, pricebook, sites, tables, workloads
-from costlib._safeyaml import safe_yaml, shown
+from costlib._safeyaml import one_line, safe_yaml, shown
 
 __all__ = [
     "Api",
@@ -48,7 +48,6 @@ MOST_TOKENS: Final = 1e8  # of a prompt or an answer
 MOST_REQUESTS: Final = 1e12  # a day
 MOST_COMBINATIONS: Final = 20_000_000
 JOINER: Final = "\u200d"  # within one emoji
-CLIENTS: Final = tuple(2**power for power in range(10))
 
 
 class ScenarioError(ValueError):
@@ -205,6 +204,7 @@ class Workload(_Fields):
     peak_times: AtLeastOne | None = None
     rent_peak_times: AtLeastOne | None = None
     reused_fraction: Fraction | None = None
+    reuse_within_s: Positive | None = None
     written_fraction: Fraction = 0.0
 
     @model_validator(mode="after")
@@ -321,7 +321,7 @@ class Candidates(_Fields):
     ] = ("tensor",)
     n_clients: Annotated[
         tuple[Count, ...], BeforeValidator(_several), AfterValidator(_different)
-    ] = CLIENTS
+    ] = tuple(2**power for power in range(10))
     engine: Annotated[str, _words("the name of an engine"), _known(catalog.engine)] = "vLLM"
     apis: Annotated[
         tuple[Annotated[Api, BeforeValidator(_named)], ...],
@@ -575,10 +575,6 @@ def scenario(given: Any, *, name: str = "scenario", folder: Path | None = None) 
     return found
 
 
-def _line(problem: Any) -> str:
-    return " ".join(str(problem).split())
-
-
 def _error(error: Any) -> str:
     """One mistake in one line: the path of the field, and what is wrong with its value."""
     path = ""
@@ -586,7 +582,7 @@ def _error(error: Any) -> str:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else str(part)
     path = path.replace(".[key]", "")
     if error["type"] == "value_error":
-        words = _line(error["ctx"]["error"])
+        words = one_line(error["ctx"]["error"])
     elif error["type"] == "missing":
         path, _, field = path.rpartition(".")
         words = f"lacks {field}"

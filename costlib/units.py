@@ -23,6 +23,7 @@ __all__ = [
     "MS_PER_S",
     "SECONDS_PER_DAY",
     "SECONDS_PER_HOUR",
+    "SECONDS_PER_MINUTE",
     "TB",
     "TFLOP",
     "TOKENS_PER_KTOK",
@@ -45,6 +46,7 @@ TOKENS_PER_KTOK: Final = 1e3
 TOKENS_PER_MTOK: Final = 1e6
 
 MS_PER_S: Final = 1e3
+SECONDS_PER_MINUTE: Final = 60.0
 SECONDS_PER_HOUR: Final = 3600.0
 SECONDS_PER_DAY: Final = 86_400.0
 HOURS_PER_DAY: Final = 24.0

@@ -200,6 +200,51 @@ def test_cached_written_and_discounted_tokens_are_billed_as_listed():
     assert_allclose(sum(steps[f"{part}, a thousand"] for part in parts), 1000 * bill)
 
 
+KEPT = "prefixes that fit beside those running"
+
+
+def cached(**more):
+    """A plan that rents and finds most of every prompt again, and its steps."""
+    found = study.plan(
+        changed(
+            SMALL,
+            candidates__ways=["rent"],
+            workload__input_tokens=8000,
+            workload__requests_per_day=400_000,
+            workload__reused_fraction=0.75,
+            **more,
+        )
+    )
+    return found, {what: value for what, value, _ in found.winner.steps}
+
+
+def test_prefixes_fill_the_memory_beside_the_running_requests():
+    """8B: 32 layers of 2 x 8 heads x 128 values of 2 bytes, 6,000 tokens of a prefix."""
+    found, steps = cached(candidates__cache_bits=[16])
+    token_gb = 32 * 2 * 8 * 128 * 2 / 1e9
+    assert_allclose(steps["cache of one request"], 8200 * token_gb, rtol=2e-3)  # whole blocks
+    spare = steps["requests that fit a replica"] - steps["requests at once in the busiest hour"] - 1
+    assert_allclose(steps[KEPT], spare * 8200 / 6000, atol=2)
+    rate = found.asked.requests_per_s / found.winner.n_replicas
+    assert_allclose(steps["a prefix survives"], steps[KEPT] / rate / 60)
+    (told,) = [note for note in found.notes if "prefixes" in note]
+    assert f"keeps {steps[KEPT]:,.0f} prefixes" in told
+    assert f"survives {steps['a prefix survives']:,.2g} minutes" in told
+
+
+def test_who_comes_back_later_than_a_prefix_survives_finds_nothing():
+    given, steps = cached()
+    (soon, same), (late, none) = (cached(workload__reuse_within_s=t) for t in (0.1, 3600))
+    assert soon.winner.prefix_reuse
+    assert same[KEPT] == steps[KEPT]
+    assert not late.winner.prefix_reuse
+    assert KEPT not in none
+    never, _ = cached(candidates__prefix_reuse=[False])
+    assert late.winner.most_requests_per_s == never.winner.most_requests_per_s
+    assert late.winner.most_requests_per_s < given.winner.most_requests_per_s
+    assert any("less than 3600 s is planned without reuse" in note for note in late.notes)
+
+
 def test_a_router_pays_both_models_and_its_fee():
     fields = changed(
         SMALL,
@@ -628,7 +673,7 @@ scenarios = st.fixed_dictionaries(
                 "output_tokens": tokens,
                 "requests_per_day": st.floats(1e-6, 1e12),
                 "peak_times": st.floats(1, 1000),
-                "reused_fraction": st.floats(0, 1),
+                "reused_fraction": st.just(0) | st.floats(1e-9, 1),
             }
         ),
         "promises": st.fixed_dictionaries(
