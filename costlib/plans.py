@@ -450,9 +450,9 @@ def _kept(scenario: Scenario, chosen: list[Choice]) -> list[str]:
         if one.accelerator and one.prefix_reuse:
             steps = {what: value for what, value, _ in one.steps}
             told.append(
-                f"{one.way}, {one.name}: a replica keeps {steps[KEPT]:,.0f} prefixes beside its "
-                f"running requests; in the busiest hour each survives {steps[SURVIVES]:,.2g} "
-                "minutes where every request has its own."
+                f"{one.way}, {one.name}: a replica of {one.model} keeps {steps[KEPT]:,.0f} "
+                "prefixes beside its running requests; in the busiest hour each survives "
+                f"{steps[SURVIVES]:,.2g} minutes where every request has its own."
             )
     if within := scenario.workload.reuse_within_s:
         told.append(
