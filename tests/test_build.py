@@ -5,6 +5,8 @@ import json
 import shutil
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import nbformat
@@ -254,6 +256,30 @@ def test_a_cell_that_raises_ends_in_one_message_with_notebook_cell_and_error(roo
     assert done.stderr.count("did not run") == 1
     assert done.stderr.count("Traceback (most recent call last)") <= 1
     assert path.read_bytes() == before
+
+
+def test_after_a_failure_what_waits_is_left_and_the_run_ends(root, monkeypatch):
+    build = load(root, "build")
+    paths, kept, told = [build.ROOT / f"notebooks/{n}.ipynb" for n in range(40)], [], []
+
+    def execute(path):
+        if path == paths[0]:
+            raise ValueError("no")
+        time.sleep(0.05)
+        return path, 0.05
+
+    def run_all():
+        with pytest.raises(build.BuildError) as stopped:
+            build.execute_all(paths, lambda path, _: kept.append(path))
+        told.append(str(stopped.value))
+
+    monkeypatch.setattr(build, "execute", execute)
+    runner = threading.Thread(target=run_all, daemon=True)
+    runner.start()
+    runner.join(timeout=30)
+    assert not runner.is_alive()
+    assert len(told) == 1
+    assert len(kept) < 20
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = ("_toc.yml", "costlib", "data", "notebooks", "requirements.lock", "tools")
+SOURCES = ("_toc.yml", "costlib", "data", "examples", "notebooks", "requirements.lock", "tools")
 PLACES = {
     "here": {"PYTHONHASHSEED": "0", "TZ": "UTC"},
     "some/where else": {"PYTHONHASHSEED": "4242", "TZ": "Pacific/Auckland"},

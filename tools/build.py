@@ -127,7 +127,8 @@ def execute_all(paths: list[Path], done: Done) -> None:
                 continue
             if error := future.exception():
                 failures.append(explain(path, error))
-                pool.shutdown(wait=False, cancel_futures=True)
+                for waiting in running:  # a pool that shuts down would never say they ended
+                    waiting.cancel()
             else:
                 notebook, seconds = future.result()
                 done(path, notebook)
