@@ -108,7 +108,8 @@ def execute_all(paths: list[Path], done: Done) -> None:
 
     from tqdm.auto import tqdm
 
-    logging.getLogger("papermill").setLevel(logging.CRITICAL)
+    for name in ("papermill", "tornado"):  # the error itself is told once, by `explain`
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # kernels already take every core
     affinity = getattr(os, "sched_getaffinity", None)
