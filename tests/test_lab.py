@@ -15,9 +15,7 @@ from types import SimpleNamespace
 
 import nbformat
 import pytest
-from conftest import ARGUMENTS
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
-from playwright.sync_api import sync_playwright
 
 from costlib import booktools, catalog, serving
 
@@ -135,35 +133,34 @@ def wait_until_at_rest(page):
 
 
 @contextlib.contextmanager
-def opened(lab, chromium, path):
-    """A chapter after "Run All Cells", in a browser of its own."""
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1280, "height": 1000})
-        page.set_default_timeout(RUN_MS)
-        foreign = []
+def opened(lab, browser, path):
+    """A chapter after "Run All Cells", in a window of its own."""
+    context = browser.new_context(viewport={"width": 1280, "height": 1000})
+    page = context.new_page()
+    page.set_default_timeout(RUN_MS)
+    foreign = []
 
-        def refuse(route):
-            foreign.append(route.request.url)
-            route.abort()
+    def refuse(route):
+        foreign.append(route.request.url)
+        route.abort()
 
-        page.route(re.compile(rf"^(?!{re.escape(lab)}|data:|blob:)https?:"), refuse)
-        page.goto(f"{lab}lab/tree/{path.name}?reset")
-        page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
-        page.wait_for_function(CONNECTED)
-        wait_until_at_rest(page)
-        page.evaluate(RUN_ALL)
-        page.wait_for_function("window.ran")
-        boxes = page.locator(".jp-OutputArea .widget-vbox")
-        boxes.last.locator(".widget-html svg").wait_for()
-        wait_until_at_rest(page)
-        yield SimpleNamespace(page=page, boxes=boxes, box=boxes.first, foreign=foreign)
-        browser.close()
+    page.route(re.compile(rf"^(?!{re.escape(lab)}|data:|blob:)https?:"), refuse)
+    page.goto(f"{lab}lab/tree/{path.name}?reset")
+    page.locator(".jp-Notebook .jp-CodeCell").first.wait_for()
+    page.wait_for_function(CONNECTED)
+    wait_until_at_rest(page)
+    page.evaluate(RUN_ALL)
+    page.wait_for_function("window.ran")
+    boxes = page.locator(".jp-OutputArea .widget-vbox")
+    boxes.last.locator(".widget-html svg").wait_for()
+    wait_until_at_rest(page)
+    yield SimpleNamespace(page=page, boxes=boxes, box=boxes.first, foreign=foreign)
+    context.close()
 
 
 @pytest.fixture(scope="module")
-def chapter(lab, chromium):
-    with opened(lab, chromium, CHAPTER) as found:
+def chapter(lab, browser):
+    with opened(lab, browser, CHAPTER) as found:
         yield found
 
 
@@ -252,8 +249,8 @@ def move(page, control, *, there):
 
 
 @pytest.mark.parametrize("path", WITH_WIDGET, ids=[path.stem for path in WITH_WIDGET])
-def test_every_other_widget_follows_the_reader_too(path, lab, chromium):
-    with opened(lab, chromium, path) as found:
+def test_every_other_widget_follows_the_reader_too(path, lab, browser):
+    with opened(lab, browser, path) as found:
         errors = found.page.locator(
             '.jp-OutputArea :is([data-mime-type*="stderr"], [data-mime-type*="error"])'
         )
@@ -271,8 +268,8 @@ def test_every_other_widget_follows_the_reader_too(path, lab, chromium):
         assert found.foreign == []
 
 
-def test_a_log_of_the_reader_is_replayed_and_a_wrong_path_is_named(lab, chromium):
-    with opened(lab, chromium, ROOT / "notebooks" / "serving_at_load.ipynb") as found:
+def test_a_log_of_the_reader_is_replayed_and_a_wrong_path_is_named(lab, browser):
+    with opened(lab, browser, ROOT / "notebooks" / "serving_at_load.ipynb") as found:
         box = found.boxes.last
         field = box.locator(".widget-text input")
         field.fill("nowhere.csv")
