@@ -38,8 +38,11 @@ FIGURES = f"""(figures) => figures.map((figure) => {{
   }};
   const inside = (node, svg) => {{
     const box = node.getBoundingClientRect(), all = svg.getBoundingClientRect();
-    return Math.max(box.width, box.height) > 0.5 && box.right > all.left &&
-      box.left < all.right && box.bottom > all.top && box.top < all.bottom;
+    const size = node.getBBox(); // without its stroke, which browsers count differently
+    const bare = getComputedStyle(node).stroke === "none"; // a side of nothing shows nothing
+    return Math[bare ? "min" : "max"](size.width, size.height) > (bare ? 0.1 : 0.5) &&
+      box.right > all.left && box.left < all.right &&
+      box.bottom > all.top && box.top < all.bottom;
   }};
   const marks = shown.map((svg) =>
     [...svg.querySelectorAll("g :is(path, rect, circle, line, text)")].filter((node) =>
