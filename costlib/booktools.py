@@ -386,8 +386,6 @@ def figure(spec: Mapping[str, Any], *, live: bool) -> str:
     heading, subtitle = (
         (title, "") if isinstance(title, str) else (title.get("text"), title.get("subtitle", ""))
     )
-    config = dict(bare.get("config", {}))  # on a phone a label of an axis would touch the next
-    bare["config"] = config | {"axisX": config.get("axisX", {}) | {"labelSeparation": 6}}
     text = json.dumps(bare, sort_keys=True, separators=(",", ":"))
     label = f"chart-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
     note = spec.get("usermeta", {}).get("note", "")

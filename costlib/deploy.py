@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from costlib import catalog
-from costlib._checks import Floats, fraction, non_negative, positive
+from costlib._checks import Floats, fraction, non_negative, positive, whole
 from costlib.units import BITS_PER_BYTE
 
 __all__ = ["Scenarios", "scenarios"]
@@ -190,10 +190,10 @@ def scenarios(
     )
     formats = _formats(model, accelerator, weight_format, activation_format)
     bits = np.where(formats["weight_bits"] <= BITS_PER_BYTE, BITS_PER_BYTE, 16.0)
-    devices = _whole("n_accelerators", n_accelerators)
-    stages = _whole("pipeline_stages", pipeline_stages)
-    replicas = _whole("attention_replicas", attention_replicas)
-    groups = _whole("expert_groups", expert_groups)
+    devices = whole("n_accelerators", positive("n_accelerators", n_accelerators))
+    stages = whole("pipeline_stages", positive("pipeline_stages", pipeline_stages))
+    replicas = whole("attention_replicas", positive("attention_replicas", attention_replicas))
+    groups = whole("expert_groups", positive("expert_groups", expert_groups))
     for name, part in (
         ("pipeline_stages", stages),
         ("attention_replicas", stages * replicas),
@@ -239,10 +239,3 @@ def scenarios(
         draft_step_fraction=fraction("draft_step_fraction", draft_step_fraction),
         block_tokens=positive("block_tokens", block_tokens),
     )
-
-
-def _whole(name: str, value: ArrayLike) -> Floats:
-    number = positive(name, value)
-    if np.any(number != np.floor(number)) or np.any(np.isinf(number)):
-        raise ValueError(f"{name} must be a whole number, got {value!r}")
-    return number

@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from costlib._checks import Floats, fraction, non_negative, positive
+from costlib._checks import Floats, fraction, non_negative, positive, whole
 
 __all__ = [
     "capacity_times",
@@ -169,7 +169,7 @@ def paged_tokens(
     >>> paged_tokens(4, input_lengths_tokens=[100], output_lengths_tokens=[1, 3])
     np.float64(104.0)
     """
-    blocks = np.asarray(_whole("block_tokens", positive("block_tokens", block_tokens)))
+    blocks = np.asarray(whole("block_tokens", positive("block_tokens", block_tokens)))
     outputs = _outputs(output_lengths_tokens)
     before = _table("input_lengths_tokens", input_lengths_tokens)
     after = before[:, np.newaxis] + outputs
@@ -210,7 +210,7 @@ def tail_tokens(block_tokens: ArrayLike) -> Floats:
     >>> tail_tokens([1, 16, 256])
     array([  0. ,   7.5, 127.5])
     """
-    return (_whole("block_tokens", positive("block_tokens", block_tokens)) - 1) / 2
+    return (whole("block_tokens", positive("block_tokens", block_tokens)) - 1) / 2
 
 
 def waste_fraction(*, resident_tokens: ArrayLike, reserved_tokens: ArrayLike) -> Floats:
@@ -291,15 +291,8 @@ def capacity_times(*, waste_fraction: ArrayLike, baseline_waste_fraction: ArrayL
     return np.where(before > 0, now / np.where(before > 0, before, 1.0), without)[()]
 
 
-def _whole(name: str, value: Floats) -> Floats:
-    found = np.ravel(value)
-    if (odd := found[(np.floor(found) != found) | np.isinf(found)]).size:
-        raise ValueError(f"{name} must be whole, got {float(odd[0])!r}")
-    return value
-
-
 def _table(name: str, lengths: ArrayLike) -> NDArray[np.float64]:
-    table = np.atleast_1d(_whole(name, non_negative(name, lengths))).ravel()
+    table = np.atleast_1d(whole(name, lengths)).ravel()
     if not table.size:
         raise ValueError(f"{name} must hold at least one length, got none")
     return table

@@ -246,11 +246,7 @@ def _exact(
     """Options of the finalists with the queue of their replicas, and why others fail after all."""
     if rows.empty:
         return [], Counter()
-    held = {
-        (one.way, one.accelerator): one
-        for some in screening.holdings(scenario, asked).values()
-        for one in some
-    }
+    held = screening.holdings(scenario, asked)
     known: dict[tuple[Any, ...], Rig | str] = {}
     options, failed, seen = [], Counter[str](), set()
     bar = tqdm(

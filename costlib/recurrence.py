@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from costlib._checks import Floats, fraction, non_negative, positive
+from costlib._checks import Floats, fraction, non_negative, positive, whole
 
 __all__ = [
     "integer_step",
@@ -368,10 +368,7 @@ def _geometric(tokens: Floats, factor: Floats) -> Floats:
 
 
 def _whole(name: str, value: ArrayLike) -> NDArray[np.int64]:
-    number = np.asarray(non_negative(name, value))
-    if not (np.isfinite(number) & (number == np.floor(number))).all():
-        raise ValueError(f"{name} must be a whole number, got {value!r}")
-    return number.astype(np.int64)
+    return np.asarray(whole(name, value)).astype(np.int64)
 
 
 def _runs(

@@ -211,41 +211,35 @@ class Holding:
         )
 
 
-def holdings(scenario: Scenario, asked: Demand) -> dict[str, list[Holding]]:
-    """Ways to hold each accelerator that has a price; a list may be empty."""
+def holdings(scenario: Scenario, asked: Demand) -> dict[tuple[str, str], Holding]:
+    """How each accelerator that has a price can be held, by way and accelerator."""
     prices = scenario.prices
-    found: dict[str, list[Holding]] = {}
+    found: dict[tuple[str, str], Holding] = {}
     quoted = frontier.rents(prices.rent_kind)
     for name in scenario.candidates.accelerators:
-        here = []
         rent = prices.rents_usd_per_h.get(name, quoted.get(name))
         if "rent" in scenario.ways and rent is not None:
-            here.append(
-                Holding(
-                    way="rent",
-                    accelerator=name,
-                    price_usd=rent,
-                    yearly_times=prices.rent_yearly_times,
-                    peak_times=asked.rent_peak_times,
-                    months=scenario.horizon_months,
-                    n_spares=scenario.fleet.n_spares,
-                )
+            found["rent", name] = Holding(
+                way="rent",
+                accelerator=name,
+                price_usd=rent,
+                yearly_times=prices.rent_yearly_times,
+                peak_times=asked.rent_peak_times,
+                months=scenario.horizon_months,
+                n_spares=scenario.fleet.n_spares,
             )
         if "own" in scenario.ways and name in prices.machines:
             machine = _machine(scenario, prices.machines[name])
-            here.append(
-                Holding(
-                    way="own",
-                    accelerator=name,
-                    price_usd=machine.machine_usd,
-                    yearly_times=1.0,
-                    peak_times=asked.peak_times,
-                    months=scenario.horizon_months,
-                    n_spares=scenario.fleet.n_spares,
-                    machine=machine,
-                )
+            found["own", name] = Holding(
+                way="own",
+                accelerator=name,
+                price_usd=machine.machine_usd,
+                yearly_times=1.0,
+                peak_times=asked.peak_times,
+                months=scenario.horizon_months,
+                n_spares=scenario.fleet.n_spares,
+                machine=machine,
             )
-        found[name] = here
     return found
 
 
@@ -356,7 +350,8 @@ def screened(scenario: Scenario, asked: Demand, *, progress: bool = False) -> Sc
         disable=None if progress else True,
     )
     for model, accelerator, weight_format in triples:
-        reason = _refused(scenario, model, held[accelerator], asked)
+        here = [one for (_, name), one in held.items() if name == accelerator]
+        reason = _refused(scenario, model, here, asked)
         if reason:
             dropped[reason] += size
         else:
@@ -366,7 +361,7 @@ def screened(scenario: Scenario, asked: Demand, *, progress: bool = False) -> Sc
                     "accelerator": accelerator,
                     "weight_format": weight_format,
                 }
-                rows, why = _tried(scenario, asked, held[accelerator], names, part)
+                rows, why = _tried(scenario, asked, here, names, part)
                 dropped.update(why)
                 if len(rows):
                     quality = np.nan if model.quality is None else model.quality

@@ -190,11 +190,7 @@ def bills(found: Plan) -> dict[str, tuple[Formula, dict[str, float]]]:
         left out.
     """
     day = found.asked.requests_per_s * units.SECONDS_PER_DAY
-    held = {
-        (one.way, one.accelerator): one
-        for some in screening.holdings(found.scenario, found.asked).values()
-        for one in some
-    }
+    held = screening.holdings(found.scenario, found.asked)
 
     def billed(one: Choice) -> tuple[Formula, dict[str, float]]:
         base = {"requests_per_day": day, "price_times": 1.0}

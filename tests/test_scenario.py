@@ -132,6 +132,11 @@ MACHINE = "prices: {machines: {H100: {machine_usd: 3e5, provisioned_w: 10200}}"
             "  routers: {strong: gpt-4o, weak: gpt-9, strong_fraction: 0.5}\n",
             r"candidates\.routers\[0\]\.weak: no API price 'gpt-9'",
         ),
+        (
+            MORE,
+            "  ways: rent\n  routers: {strong: o3, weak: Llama-3.1-70B, strong_fraction: 0.5}\n",
+            r"candidates\.routers: 'o3' is an API, and the ways are rent",
+        ),
         (MORE, MORE + "prices: {at: 2020-01-01}\n", r"prices\.at: gpt-4o was launched on 2024"),
         (MORE, MORE + "prices: {at: yesterday}\n", r"prices\.at must be a date as YYYY"),
         (MORE, MORE + "prices: {rent_kind: forever}\n", r"prices\.rent_kind: expected one of .*'f"),

@@ -116,6 +116,20 @@ def test_the_bills_of_a_plan_are_the_plans_at_its_base_and_elsewhere():
     assert_allclose(formula(**base | {"price_times": 3.0}), 3 * formula(**base))
 
 
+def test_the_bill_of_a_router_is_the_plans_at_its_base_and_elsewhere():
+    router = {"strong": "gpt-4o", "weak": "Llama-3.1-8B", "strong_fraction": 0.2, "fee_usd": 1e-4}
+    fields = FIELDS | {"candidates": FIELDS["candidates"] | {"routers": [router]}}
+    found = plans.plan(fields)
+    formula, base = sensitivity.bills(found)["router"]
+    one = found.cheapest["router"]
+    assert_allclose(formula(**base), one.monthly_usd, rtol=1e-9)
+    more = plans.plan(fields | {"workload": fields["workload"] | {"requests_per_day": 9e6}})
+    other = formula(**base | {"requests_per_day": np.array([9e6])})
+    assert_allclose(other, more.cheapest["router"].monthly_usd, rtol=1e-9)
+    dear = one.dear_side.monthly_usd
+    assert_allclose(formula(**base | {"price_times": 3.0}), one.monthly_usd + 2 * dear)
+
+
 def test_use_moves_an_owned_bill_more_than_pue():
     formula, base = sensitivity.bills(plans.plan(FIELDS))["own"]
 

@@ -156,6 +156,7 @@ def _theme() -> alt.theme.ThemeConfig:
                 "titlePadding": 8,
                 "titleAnchor": "end",
                 "labelFlush": True,
+                "labelSeparation": 6,  # on a phone a label would touch the next
             },
             "axisY": {  # the title lies flat above its axis: nobody turns their head
                 "titleAngle": 0,
