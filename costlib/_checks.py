@@ -22,6 +22,7 @@ __all__ = [
     "non_negative",
     "over_groups",
     "positive",
+    "power_of_2",
     "summed",
     "whole",
     "within",
@@ -65,6 +66,12 @@ def whole(name: str, value: ArrayLike) -> Floats:
     array = np.asarray(non_negative(name, value))
     holds = np.isfinite(array) & (array == np.floor(array))
     return _require(name, array, holds, "must be a whole number")
+
+
+def power_of_2(name: str, value: ArrayLike) -> Floats:
+    """Return `value` as floats, or raise ValueError unless every entry is 2, 4, 8 and so on."""
+    array = np.asarray(whole(name, value))
+    return _require(name, array, (array > 1) & (np.frexp(array)[0] == 0.5), "must be a power of 2")
 
 
 def within(name: str, value: Floats, whole_name: str, whole: Floats) -> Floats:

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
-from costlib import ownership, screening, units
+from costlib import _checks, ownership, screening, units
 from costlib.choices import Choice, Plan
 from costlib.screening import Holding
 
@@ -146,8 +146,7 @@ def shares(
     (['b', 'a'], [0.9, 0.1])
     """
     laws = _laws(base, ranges, log)
-    if n_draws < 2 or n_draws & (n_draws - 1):
-        raise ValueError(f"n_draws must be a power of 2, got {n_draws!r}")
+    _checks.power_of_2("n_draws", n_draws)
 
     def evaluated(points: Arrays) -> Arrays:
         moved = dict(zip(laws, points, strict=True))

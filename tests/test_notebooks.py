@@ -490,7 +490,7 @@ SENSELESS = {
     "decision": [
         ("scenario_path", "nowhere.yml", r"scenario_path: .*'nowhere\.yml'"),
         ("scenario_path", 3, r"scenario_path: .*\b3\b"),
-        ("n_draws", 1_000, r"n_draws must be a power of 2.*\b500\b"),
+        ("n_draws", 1_000, r"n_draws must be a power of 2.*\b1000\b"),
         ("n_draws", -4, r"n_draws .*-4"),
     ],
     "demand": [

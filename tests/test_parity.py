@@ -80,7 +80,7 @@ def inputs(spec):
     return {p["name"]: p for p in spec["params"] if "bind" in p}
 
 
-def settings(spec, n_random=40):
+def settings(spec, n_random=24):
     """Both ends and every option of each input, alone; then all of them at random."""
     bound = inputs(spec)
     ends = {

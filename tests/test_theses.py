@@ -1,6 +1,7 @@
 """The theses: complete, computed, in agreement with the chapters, and turning where they say."""
 
 import dataclasses
+import functools
 import inspect
 import json
 import math
@@ -24,8 +25,14 @@ from costlib import (
 )
 
 NOTEBOOKS = Path(__file__).parents[1] / "notebooks"
-JUDGED = {one.number: one for one in theses.theses()}
+UNTURNED = 5  # the one argument that no number decides
 each = pytest.mark.parametrize("number", theses.ARGUMENTS)
+
+
+@functools.cache
+def judged():
+    """Every argument by its number, judged once."""
+    return {one.number: one for one in theses.theses()}
 
 
 def words(text):
@@ -71,19 +78,19 @@ N = 59
 
 
 def test_all_are_there_in_order():
-    assert [one.number for one in JUDGED.values()] == list(range(1, N + 1))
+    assert [one.number for one in judged().values()] == list(range(1, N + 1))
     assert list(theses.ARGUMENTS) == list(range(1, N + 1))
 
 
 def test_forty_one_are_of_the_field_and_the_chapters_add_the_others():
-    assert [n for n, one in JUDGED.items() if one.of_field] == list(range(1, 42))
+    assert [n for n, one in judged().items() if one.of_field] == list(range(1, 42))
     for number in theses.ARGUMENTS:
         said = inspect.getdoc(theses.ARGUMENTS[number])
         assert said.startswith(f"Thesis {number}: tried over ") or number == 13, said
 
 
 def test_one_is_found_by_its_number_and_none_by_another():
-    assert theses.thesis(14) == JUDGED[14]
+    assert theses.thesis(14) == judged()[14]
     with pytest.raises(
         catalog.UnknownNameError, match=f"no thesis {N + 1}; they are numbered 1 to {N}"
     ):
@@ -92,7 +99,7 @@ def test_one_is_found_by_its_number_and_none_by_another():
 
 @each
 def test_a_thesis_has_words_numbers_and_reasons(number):
-    one = JUDGED[number]
+    one = judged()[number]
     assert one.verdict in theses.VERDICTS
     assert one.words.endswith(".")
     assert one.because.endswith(".")
@@ -106,11 +113,11 @@ def test_a_thesis_has_words_numbers_and_reasons(number):
 
 def test_no_two_say_the_same():
     for field in ("words", "because", "flip"):
-        assert len({getattr(one, field) for one in JUDGED.values()}) == N
+        assert len({getattr(one, field) for one in judged().values()}) == N
 
 
 def test_the_verdicts_are_of_all_three_kinds():
-    assert {one.verdict for one in JUDGED.values()} == set(theses.VERDICTS)
+    assert {one.verdict for one in judged().values()} == set(theses.VERDICTS)
 
 
 @each
@@ -125,7 +132,7 @@ def test_a_verdict_is_computed_and_stands_nowhere_in_its_function(number):
 
 @each
 def test_the_anchor_is_a_heading_of_its_chapter(number):
-    chapter, _, heading = JUDGED[number].anchor.partition("#")
+    chapter, _, heading = judged()[number].anchor.partition("#")
     assert heading in slugs(chapter.removeprefix("notebooks/"))
 
 
@@ -207,7 +214,7 @@ def stands(fragment, page):
 
 @each
 def test_the_chapter_prints_the_same_numbers(number):
-    one = JUDGED[number]
+    one = judged()[number]
     page = outputs(one.anchor.partition("#")[0].removeprefix("notebooks/"))
     said = words(f"{one.because} {one.flip}")
     for fragment in SHOWN[number].split(";"):
@@ -224,22 +231,22 @@ def test_a_part_of_a_number_is_no_number():
 # --- the flips -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [n for n, one in JUDGED.items() if math.isfinite(one.turns)])
+@pytest.mark.parametrize("number", [n for n in theses.ARGUMENTS if n != UNTURNED])
 def test_a_verdict_differs_on_the_two_sides_of_its_flip(number):
-    judge, at = theses.ARGUMENTS[number], JUDGED[number].turns
+    judge, at = theses.ARGUMENTS[number], judged()[number].turns
     below, above = (judge(at * (1 + side)) for side in (-1e-3, 1e-3))
     assert below.verdict != above.verdict
-    assert {below.flip, above.flip} == {JUDGED[number].flip}  # it does not follow what is tried
+    assert {below.flip, above.flip} == {judged()[number].flip}  # it does not follow what is tried
 
 
 def test_all_but_one_turn_at_a_number():
-    assert [n for n, one in JUDGED.items() if math.isnan(one.turns)] == [5]
+    assert [n for n, one in judged().items() if math.isnan(one.turns)] == [UNTURNED]
 
 
 def test_whether_an_architecture_wins_hangs_on_recall():
     assert theses_physics.architecture_choice(("exact recall",)).verdict == "holds"
     assert theses_physics.architecture_choice(("any recall",)).verdict == "fails"
-    assert JUDGED[5].verdict == "holds only if"
+    assert judged()[UNTURNED].verdict == "holds only if"
 
 
 MOVED = {  # the deciding input, moved: the verdict that it makes
@@ -369,11 +376,11 @@ ATTENTION = 2 * 80 * 64 * 256  # FLOP per token of context
 
 
 def value(number):
-    return pytest.approx(JUDGED[number].value, rel=1e-3)
+    return pytest.approx(judged()[number].value, rel=1e-3)
 
 
 def turn(number):
-    return pytest.approx(JUDGED[number].turns, rel=1e-3)
+    return pytest.approx(judged()[number].turns, rel=1e-3)
 
 
 def test_the_cliff_is_whole_users():
@@ -437,7 +444,7 @@ def test_a_percent_of_use_and_a_percent_of_pue():
 
     small = 1 + 1e-6
     assert effect(small, 1) / effect(1, small) == value(12)
-    at = JUDGED[12].turns
+    at = judged()[12].turns
     assert effect(small, 1, at) == pytest.approx(effect(1, small, at), rel=1e-4)
 
 
@@ -447,7 +454,7 @@ def test_a_busy_site_and_a_lean_one():
 
     idle = 1_000 / 6_667
     assert spent(1.67, 0.9, idle) / spent(1.09, 0.4, idle) == value(13)
-    at = JUDGED[13].turns
+    at = judged()[13].turns
     assert spent(1.67, 0.9, at) == pytest.approx(spent(1.09, 0.4, at))
 
 
@@ -489,7 +496,7 @@ def test_a_clipped_lognormal_by_its_quantiles():
         busy = 0.8 * lengths.mean() / x.mean()
         return (lengths**2).mean() / (1 - busy)
 
-    assert 1 - wait(cut) / wait(x) == pytest.approx(JUDGED[18].value, abs=2e-3)
+    assert 1 - wait(cut) / wait(x) == pytest.approx(judged()[18].value, abs=2e-3)
 
 
 def test_caching_by_the_list():
@@ -571,8 +578,8 @@ def test_backfill_pays_until_it_loses_what_it_brings():
 
 
 def test_a_drive_is_as_fast_as_computing_where_it_is_that_much_slower():
-    assert value(46) == 7e9 / JUDGED[46].turns
-    again_s = JUDGED[46].value * TOKEN * 96e3 / (4 * 7e9)
+    assert value(46) == 7e9 / judged()[46].turns
+    again_s = judged()[46].value * TOKEN * 96e3 / (4 * 7e9)
     assert again_s == pytest.approx(9.43, rel=1e-3)  # as the page has it
 
 
@@ -618,11 +625,11 @@ def test_paired_questions_by_their_formula():
     apart = 0.177816 + 0.052860
     both = stats.norm.ppf([0.975, 0.8])
     needed = ((both[0] * apart**0.5 + both[1] * (apart - 0.03**2) ** 0.5) / 0.03) ** 2
-    assert np.ceil(needed) == JUDGED[55].value
+    assert np.ceil(needed) == judged()[55].value
 
 
 def test_a_rent_that_falls_to_an_own_hour_in_the_mean():
-    times = JUDGED[56].turns
+    times = judged()[56].turns
     assert 2.95 * (times**4 - 1) / (4 * np.log(times)) == pytest.approx(2.19, abs=5e-3)
 
 
