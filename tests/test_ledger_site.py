@@ -162,7 +162,7 @@ def test_the_page_never_scrolls_sideways_however_much_is_open(ledger):
 # --- the address -----------------------------------------------------------------------------
 
 
-@each_width
+@each_width_in_turn
 @pytest.mark.parametrize("hash_", ["#pue-010", "#claim-pue-010"])
 def test_an_address_opens_its_row(browser, site, width, hash_):
     seen = opened(browser, site, width, "dark")
@@ -293,7 +293,7 @@ def test_the_page_weighs_little_before_anything_is_asked(browser, site):
     seen.page.context.close()
 
 
-@each_width
+@each_width_in_turn
 def test_the_page_of_mistakes_shows_every_row_of_the_changelog(browser, site, width):
     seen = opened(browser, site, width, "light")
     seen.page.goto(f"{site}book/changes.html", wait_until="load")
