@@ -2,7 +2,8 @@
 
 Each takes the parameter's name and value, returns the value as float64 (a scalar stays a
 scalar) and raises ValueError that names the parameter and the first entry that is wrong.
-Infinity passes where a limit makes sense (a window without an end); NaN never does.
+Infinity passes where it has a limit (a window without an end), unless `finite` is asked for; NaN
+never does.
 """
 
 from __future__ import annotations
@@ -31,22 +32,22 @@ __all__ = [
 Floats = np.float64 | NDArray[np.float64]
 
 
-def positive(name: str, value: ArrayLike) -> Floats:
+def positive(name: str, value: ArrayLike, *, finite: bool = False) -> Floats:
     """Return `value` as floats, or raise ValueError unless every entry is above 0."""
     array = _floats(name, value)
-    return _require(name, array, array > 0, "must be positive")
+    return _ended(name, _require(name, array, array > 0, "must be positive"), finite)
 
 
-def non_negative(name: str, value: ArrayLike) -> Floats:
+def non_negative(name: str, value: ArrayLike, *, finite: bool = False) -> Floats:
     """Return `value` as floats, or raise ValueError unless every entry is 0 or more."""
     array = _floats(name, value)
-    return _require(name, array, array >= 0, "must not be negative")
+    return _ended(name, _require(name, array, array >= 0, "must not be negative"), finite)
 
 
-def at_least_one(name: str, value: ArrayLike) -> Floats:
+def at_least_one(name: str, value: ArrayLike, *, finite: bool = False) -> Floats:
     """Return `value` as floats, or raise ValueError unless every entry is 1 or more."""
     array = _floats(name, value)
-    return _require(name, array, array >= 1, "must be at least 1")
+    return _ended(name, _require(name, array, array >= 1, "must be at least 1"), finite)
 
 
 def fraction(name: str, value: ArrayLike) -> Floats:
@@ -112,6 +113,11 @@ def _floats(name: str, value: ArrayLike) -> NDArray[np.float64]:
     except (TypeError, ValueError):  # lists of unequal length
         pass
     raise ValueError(f"{name} must be a number or an array of numbers, got {value!r}")
+
+
+def _ended(name: str, value: Floats, finite: bool) -> Floats:
+    array = np.asarray(value)
+    return _require(name, array, np.isfinite(array), "must be finite") if finite else value
 
 
 def _require(

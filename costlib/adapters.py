@@ -146,7 +146,7 @@ def read_adapters(n_running: ArrayLike, *, n_tenants: ArrayLike) -> Floats:
     >>> read_adapters(32, n_tenants=[1, 75, 1e9]).round(1)
     array([ 1. , 26.2, 32. ])
     """
-    tenants = at_least_one("n_tenants", n_tenants)
+    tenants = at_least_one("n_tenants", n_tenants, finite=True)
     asked = non_negative("n_running", n_running)
     return tenants * coverage_fraction(asked, n_experts=tenants, top_k=1)
 
@@ -232,7 +232,7 @@ def tenant_usd(
     >>> tenant_usd([75, 1], load_share=0.01, machine_usd=500, slow_times=1.05).round(2)
     array([  6.67, 500.  ])
     """
-    tenants = at_least_one("n_tenants", n_tenants)
+    tenants = at_least_one("n_tenants", n_tenants, finite=True)
     load = tenants * non_negative("load_share", load_share) * at_least_one("slow_times", slow_times)
     machines = np.maximum(np.ceil(load - TINY), 1.0)
     return non_negative("machine_usd", machine_usd) * machines / tenants

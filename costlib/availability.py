@@ -255,7 +255,7 @@ def pool_fraction(
     array([0.9999  , 0.998919])
     """
     up = fraction("availability_fraction", availability_fraction)
-    have = np.floor(non_negative("n_replicas", n_replicas))
+    have = np.floor(non_negative("n_replicas", n_replicas, finite=True))
     need = np.ceil(non_negative("n_needed", n_needed))
     return 1 - _down(up, have, need, fraction("common_fraction", common_fraction))
 
@@ -317,7 +317,7 @@ def regions_fraction(
     )
     return pool_fraction(
         region,
-        n_replicas=non_negative("n_regions", n_regions),
+        n_replicas=non_negative("n_regions", n_regions, finite=True),
         common_fraction=fraction("region_common_fraction", region_common_fraction),
     )
 
@@ -452,7 +452,7 @@ def survivor_load(
     array([1.2  , 0.9  , 0.667])
     """
     load = fraction("load_fraction", load_fraction)
-    have = non_negative("n_replicas", n_replicas)
+    have = non_negative("n_replicas", n_replicas, finite=True)
     left = have - non_negative("n_lost", n_lost)
     carried = load * have / np.where(left > 0, left, 1)
     return np.where(left > 0, carried, np.inf)[()]
@@ -491,7 +491,7 @@ def safe_load_fraction(
     array([0.  , 0.4 , 0.72])
     """
     load = fraction("load_fraction", load_fraction)
-    have = non_negative("n_replicas", n_replicas)
+    have = non_negative("n_replicas", n_replicas, finite=True)
     left = have - non_negative("n_lost", n_lost)
     return np.where(left > 0, load * left / np.where(left > 0, have, 1), 0.0)[()]
 

@@ -69,8 +69,10 @@ def share_limit_tokens(
     np.float64(3261.0)
     """
     deviate = special.ndtri(fraction("clipped_fraction", clipped_fraction))
-    width = positive("sigma", sigma)
-    return positive("mean_tokens", mean_tokens) * np.exp(-width * deviate - width * width / 2)
+    width = positive("sigma", sigma, finite=True)
+    return positive("mean_tokens", mean_tokens, finite=True) * np.exp(
+        -width * deviate - width * width / 2
+    )
 
 
 def clipped_fraction(
@@ -221,8 +223,8 @@ def _moment(
 ) -> Floats:
     """Mean of a power of lognormal lengths, cut at a limit; of order 0, the share that is cut."""
     limit = positive("limit_tokens", limit_tokens)
-    mean = positive("mean_tokens", mean_tokens)
-    width = positive("sigma", sigma)
+    mean = positive("mean_tokens", mean_tokens, finite=True)
+    width = positive("sigma", sigma, finite=True)
     place = np.log(limit / mean) / width + width / 2
     cut = np.where(limit < np.inf, limit, 0.0) ** order * special.ndtr(-place)
     growth = np.exp(order * (order - 1) * width * width / 2)
@@ -335,7 +337,9 @@ def kept_third_moment(limit_tokens: ArrayLike, *, lengths_tokens: ArrayLike) -> 
 
 
 def _power_mean(order: int, limit_tokens: ArrayLike, lengths_tokens: ArrayLike) -> Floats:
-    lengths = np.sort(np.atleast_1d(non_negative("lengths_tokens", lengths_tokens)).ravel())
+    lengths = np.sort(
+        np.atleast_1d(non_negative("lengths_tokens", lengths_tokens, finite=True)).ravel()
+    )
     limit = non_negative("limit_tokens", limit_tokens)
     below = np.concatenate([[0.0], np.cumsum(lengths**order)])
     whole = np.searchsorted(lengths, limit, side="right")
@@ -396,7 +400,10 @@ def wait_ratio(
     ... ).round(3)
     np.float64(0.515)
     """
-    busy, whole = fraction("busy_fraction", busy_fraction), positive("mean_tokens", mean_tokens)
+    busy, whole = (
+        fraction("busy_fraction", busy_fraction),
+        positive("mean_tokens", mean_tokens, finite=True),
+    )
     left = non_negative("clipped_mean_tokens", clipped_mean_tokens) / whole
     squares = left * left * (1 + non_negative("clipped_scv", clipped_scv))
     freed = np.where(busy * left < 1, 1 - busy * left, 1.0)
@@ -454,7 +461,9 @@ def limit_usd(
     ... ).round(4)
     array([0.0378, 0.1433])
     """
-    lengths = np.sort(np.atleast_1d(non_negative("lengths_tokens", lengths_tokens)).ravel())
+    lengths = np.sort(
+        np.atleast_1d(non_negative("lengths_tokens", lengths_tokens, finite=True)).ravel()
+    )
     limit = non_negative("limit_tokens", limit_tokens)
     cut = 1 - np.searchsorted(lengths, limit, side="right") / lengths.size
     mean = kept_mean_tokens(limit, lengths_tokens=lengths)
@@ -466,8 +475,8 @@ def limit_usd(
     rate = non_negative("waiting_usd_per_h", waiting_usd_per_h) / units.SECONDS_PER_HOUR
     lost = np.maximum(lengths.mean() - mean, 0.0) / units.TOKENS_PER_MTOK
     usd: Floats = (
-        cut * non_negative("truncated_usd", truncated_usd)
-        + lost * non_negative("lost_usd_per_mtok", lost_usd_per_mtok)
+        cut * non_negative("truncated_usd", truncated_usd, finite=True)
+        + lost * non_negative("lost_usd_per_mtok", lost_usd_per_mtok, finite=True)
         + rate * np.where(rate > 0, wait, 0.0)  # free, even where it has no end
     )
     return usd
@@ -524,7 +533,7 @@ def best_limit_tokens(
     ... )
     array([1., 2., 9.])
     """
-    lengths = np.unique(non_negative("lengths_tokens", lengths_tokens))[::-1]
+    lengths = np.unique(non_negative("lengths_tokens", lengths_tokens, finite=True))[::-1]
     cost = limit_usd(
         lengths,
         lengths_tokens=lengths_tokens,

@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
+from datetime import date
 from typing import Any, Final
 
 from costlib import units
 
-__all__ = ["DATE", "FORMATS", "LAYER", "SCHEMA"]
+__all__ = ["FORMATS", "LAYER", "SCHEMA", "is_date"]
 
 FORMATS: Final = ("tf32", "bf16", "fp8", "int8", "fp4")
-DATE: Final = r"(19|20)\d\d(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?"
 MEMORY_UNIT_BYTES: Final = {"GB": units.GB, "GiB": units.GIB, "MiB": units.MIB}
 
 
@@ -41,8 +41,23 @@ def _positive(cell: str) -> float:
     return value
 
 
+def is_date(text: str) -> bool:
+    """Whether a text is YYYY, YYYY-MM or YYYY-MM-DD, of a day that there is.
+
+    >>> is_date("2026-02"), is_date("2026-02-31")
+    (True, False)
+    """
+    if not re.fullmatch(r"(19|20)\d\d(-\d\d){0,2}", text, re.ASCII):
+        return False
+    try:
+        date.fromisoformat((text + "-01-01")[:10])
+    except ValueError:
+        return False
+    return True
+
+
 def _date(cell: str) -> str:
-    if not re.fullmatch(DATE, cell):
+    if not is_date(cell):
         raise ValueError("a date as YYYY, YYYY-MM or YYYY-MM-DD")
     return cell
 

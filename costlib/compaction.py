@@ -70,7 +70,7 @@ def compacted_tokens(
     array([1149.,  230.,  460.])
     """
     closed, still_open = _split(reasoning_tokens, block_tokens)
-    prompt = non_negative("prompt_tokens", prompt_tokens)
+    prompt = non_negative("prompt_tokens", prompt_tokens, finite=True)
     return prompt + closed / positive("compaction_times", compaction_times) + still_open
 
 
@@ -120,7 +120,7 @@ def peak_tokens(
     closed, still_open = _split(reasoning_tokens, block_tokens)
     times = positive("compaction_times", compaction_times)
     block = positive("block_tokens", block_tokens)
-    prompt = non_negative("prompt_tokens", prompt_tokens)
+    prompt = non_negative("prompt_tokens", prompt_tokens, finite=True)
     return prompt + np.where(closed > 0, closed / times + block, still_open)[()]
 
 
@@ -205,7 +205,7 @@ def mean_tokens(
     """
     closed, still_open = _split(reasoning_tokens, block_tokens)
     times = positive("compaction_times", compaction_times)
-    prompt = non_negative("prompt_tokens", prompt_tokens)
+    prompt = non_negative("prompt_tokens", prompt_tokens, finite=True)
     block = np.where(closed > 0, positive("block_tokens", block_tokens), 0.0)
     in_blocks = closed * (1 + 1 / times)
     read = in_blocks * (prompt + closed / times / 2 + block / 2)
@@ -258,7 +258,7 @@ def lasting_tokens(
     """
     block = positive("block_tokens", block_tokens)
     times = positive("compaction_times", compaction_times)
-    prompt = non_negative("prompt_tokens", prompt_tokens)
+    prompt = non_negative("prompt_tokens", prompt_tokens, finite=True)
     room = np.maximum(non_negative("room_tokens", room_tokens) - prompt, 0.0)
     finite = np.where(np.isfinite(block), block, np.finfo(np.float64).max)
     spare, summary = room - finite, finite / times
@@ -303,7 +303,7 @@ def compactable_fraction(*, compaction_times: ArrayLike, cache_times: ArrayLike)
     np.float64(0.72)
     """
     part = positive("compaction_times", compaction_times)
-    whole = positive("cache_times", cache_times)
+    whole = positive("cache_times", cache_times, finite=True)
     if not ((whole >= 1) & (whole <= part)).all():
         raise ValueError(
             f"cache_times must lie between 1 and compaction_times, got "
@@ -355,11 +355,11 @@ def diluting_tokens(
     >>> diluting_tokens(10_900, **blocks, cache_times=2.5).round()
     np.float64(2440.0)
     """
-    times = positive("cache_times", cache_times)
+    times = positive("cache_times", cache_times, finite=True)
     if not (times >= 1).all():
         raise ValueError(f"cache_times must be at least 1, got {float(np.min(times))!r}")
     blocks = {"block_tokens": block_tokens, "compaction_times": compaction_times}
-    spare = non_negative("reasoning_tokens", reasoning_tokens) - times * peak_tokens(
+    spare = non_negative("reasoning_tokens", reasoning_tokens, finite=True) - times * peak_tokens(
         reasoning_tokens, **blocks
     )
     prompt = np.where(times > 1, spare / np.where(times > 1, times - 1, 1.0), np.inf)
@@ -368,6 +368,6 @@ def diluting_tokens(
 
 def _split(reasoning_tokens: ArrayLike, block_tokens: ArrayLike) -> tuple[Floats, Floats]:
     """Reasoning in closed blocks, and in the open one."""
-    thought = non_negative("reasoning_tokens", reasoning_tokens)
+    thought = non_negative("reasoning_tokens", reasoning_tokens, finite=True)
     still_open = np.mod(thought, positive("block_tokens", block_tokens))
     return thought - still_open, still_open

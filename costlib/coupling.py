@@ -72,15 +72,15 @@ def routed_sojourn_s(
     strong = _sojourn_s(
         share,
         rate,
-        non_negative("strong_service_s", strong_service_s),
-        non_negative("n_strong_servers", n_strong_servers),
+        non_negative("strong_service_s", strong_service_s, finite=True),
+        non_negative("n_strong_servers", n_strong_servers, finite=True),
         service_scv,
     )
     weak = _sojourn_s(
         1 - share,
         rate,
-        non_negative("weak_service_s", weak_service_s),
-        non_negative("n_weak_servers", n_weak_servers),
+        non_negative("weak_service_s", weak_service_s, finite=True),
+        non_negative("n_weak_servers", n_weak_servers, finite=True),
         service_scv,
     )
     asked, left = np.where(share > 0, strong, 0.0), np.where(share < 1, weak, 0.0)
@@ -155,7 +155,10 @@ def backfire_usd_per_h(
         "n_weak_servers": n_weak_servers,
         "service_scv": service_scv,
     }
-    dear, cheap = non_negative("strong_usd", strong_usd), non_negative("weak_usd", weak_usd)
+    dear, cheap = (
+        non_negative("strong_usd", strong_usd, finite=True),
+        non_negative("weak_usd", weak_usd),
+    )
     saved = np.maximum((1 - share) * (dear - cheap), 0)
     routed = np.asarray(routed_sojourn_s(share, **load))
     alone = np.asarray(routed_sojourn_s(np.ones_like(share), **load))
@@ -224,14 +227,14 @@ def settled_fraction(
     ... ).round(3)
     array([0.   , 0.087, 0.36 ])
     """
-    extra = non_negative("strong_usd", strong_usd) - non_negative("weak_usd", weak_usd)
+    extra = non_negative("strong_usd", strong_usd, finite=True) - non_negative("weak_usd", weak_usd)
     price = non_negative("waiting_usd_per_h", waiting_usd_per_h)
-    rate = non_negative("requests_per_s", requests_per_s)
-    strong_s = positive("strong_service_s", strong_service_s)
-    weak_s = positive("weak_service_s", weak_service_s)
-    strong_n = non_negative("n_strong_servers", n_strong_servers)
-    weak_n = non_negative("n_weak_servers", n_weak_servers)
-    scv = non_negative("service_scv", service_scv)
+    rate = non_negative("requests_per_s", requests_per_s, finite=True)
+    strong_s = positive("strong_service_s", strong_service_s, finite=True)
+    weak_s = positive("weak_service_s", weak_service_s, finite=True)
+    strong_n = non_negative("n_strong_servers", n_strong_servers, finite=True)
+    weak_n = non_negative("n_weak_servers", n_weak_servers, finite=True)
+    scv = non_negative("service_scv", service_scv, finite=True)
 
     def dearer(share: Floats) -> Floats:
         """How much a strong answer costs more than a weak one, time included."""
@@ -258,7 +261,7 @@ def _sojourn_s(
     n_servers: Floats,
     service_scv: ArrayLike,
 ) -> Floats:
-    rate = share * non_negative("requests_per_s", requests_per_s)
+    rate = share * non_negative("requests_per_s", requests_per_s, finite=True)
     wait = staffing.pool_wait_s(
         n_servers, requests_per_s=rate, service_s=service_s, service_scv=service_scv
     )

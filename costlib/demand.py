@@ -56,7 +56,7 @@ def demand_times(
     >>> demand_times(0.1, elasticity=[1, 1.05, 1.11]).round(1)
     array([10. , 11.2, 12.9])
     """
-    price = non_negative("price_times", price_times)
+    price = non_negative("price_times", price_times, finite=True)
     bent = non_negative("elasticity", elasticity)
     some = np.where(price > 0, price, 1.0)
     free = np.where(bent > 0, np.inf, 1.0)
@@ -96,7 +96,7 @@ def spend_times(
     >>> spend_times(0.1, elasticity=[0.06, 1, 1.05, 1.1]).round(2)
     array([0.11, 1.  , 1.12, 1.26])
     """
-    price = positive("price_times", price_times)
+    price = positive("price_times", price_times, finite=True)
     return np.power(price, 1 - non_negative("elasticity", elasticity))
 
 
@@ -135,7 +135,7 @@ def apparent_elasticity(
     >>> apparent_elasticity(price_times=[0.2, 0.9], volume_times=[10, 1.1]).round(3)
     array([1.431, 0.905])
     """
-    fall = -np.log(positive("price_times", price_times))
+    fall = -np.log(positive("price_times", price_times, finite=True))
     rise = np.log(positive("volume_times", volume_times))
     moved = np.abs(fall) > 0
     still = np.where(np.abs(rise) > 0, np.inf, 0.0)
@@ -180,7 +180,7 @@ def shift_times(
     >>> shift_times(price_times=0.2, spend_times=2, elasticity=[1, 0.5, 1.1]).round(2)
     array([2.  , 4.47, 1.7 ])
     """
-    price = positive("price_times", price_times)
+    price = positive("price_times", price_times, finite=True)
     answered = np.power(price, 1 - non_negative("elasticity", elasticity))
     return non_negative("spend_times", spend_times) / answered
 
@@ -262,5 +262,7 @@ def budget_times(
     np.float64(8.65)
     """
     part = fraction("inference_fraction", inference_fraction)
-    moved = non_negative("price_times", price_times) * non_negative("volume_times", volume_times)
+    moved = non_negative("price_times", price_times, finite=True) * non_negative(
+        "volume_times", volume_times
+    )
     return 1 - part + part * moved

@@ -63,7 +63,7 @@ def straight_charge_usd(
     """
     cost = non_negative("cost_usd", cost_usd)
     left = fraction("salvage_fraction", salvage_fraction)
-    return cost * (1 - left) / positive("life_years", life_years)
+    return cost * (1 - left) / positive("life_years", life_years, finite=True)
 
 
 def straight_book_usd(
@@ -106,10 +106,12 @@ def straight_book_usd(
     >>> straight_book_usd([0, 1.5, 6, 9], cost_usd=30e3, salvage_fraction=0, life_years=6)
     array([30000., 22500.,     0.,     0.])
     """
-    age = non_negative("age_years", age_years)
+    age = non_negative("age_years", age_years, finite=True)
     cost = non_negative("cost_usd", cost_usd)
     gone = 1 - fraction("salvage_fraction", salvage_fraction)
-    return cost * (1 - gone * np.minimum(age / positive("life_years", life_years), 1.0))
+    return cost * (
+        1 - gone * np.minimum(age / positive("life_years", life_years, finite=True), 1.0)
+    )
 
 
 def declining_book_usd(
@@ -160,10 +162,10 @@ def declining_book_usd(
     >>> -np.diff(book).round(6)
     array([40000., 24000., 14400.])
     """
-    age = non_negative("age_years", age_years)
+    age = non_negative("age_years", age_years, finite=True)
     cost = non_negative("cost_usd", cost_usd)
     left = fraction("salvage_fraction", salvage_fraction)
-    life = positive("life_years", life_years)
+    life = positive("life_years", life_years, finite=True)
     kept = np.maximum(1 - non_negative("rate_times", rate_times) / life, 0.0)
     whole = np.floor(age)
     before: Floats = np.maximum(np.power(kept, whole), left)
@@ -216,10 +218,10 @@ def digits_book_usd(
     >>> -np.diff(book).round(6)
     array([30000., 24000.])
     """
-    age = non_negative("age_years", age_years)
+    age = non_negative("age_years", age_years, finite=True)
     cost = non_negative("cost_usd", cost_usd)
     gone = 1 - fraction("salvage_fraction", salvage_fraction)
-    life = positive("life_years", life_years)
+    life = positive("life_years", life_years, finite=True)
     whole = np.floor(age)
     now, then = np.maximum(life - whole, 0.0), np.maximum(life - whole - 1, 0.0)
     before: Floats = now * (now + 1) / (life * (life + 1))
@@ -270,10 +272,10 @@ def units_book_usd(
     array([10800., 27000.])
     """
     return straight_book_usd(
-        non_negative("n_made", n_made),
+        non_negative("n_made", n_made, finite=True),
         cost_usd=cost_usd,
         salvage_fraction=salvage_fraction,
-        life_years=positive("n_lifetime", n_lifetime),
+        life_years=positive("n_lifetime", n_lifetime, finite=True),
     )
 
 
@@ -316,9 +318,9 @@ def macrs_book_usd(
     >>> -100 * np.diff(macrs_book_usd(np.arange(7), cost_usd=1, life_years=5)).round(4)
     array([20.  , 32.  , 19.2 , 11.52, 11.52,  5.76])
     """
-    age = non_negative("age_years", age_years)
+    age = non_negative("age_years", age_years, finite=True)
     cost = non_negative("cost_usd", cost_usd)
-    life = positive("life_years", life_years)
+    life = positive("life_years", life_years, finite=True)
     whole = np.floor(age)
     before, after = _macrs_left(whole, life), _macrs_left(whole + 1, life)
     return cost * (before + (age - whole) * (after - before))

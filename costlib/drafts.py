@@ -140,7 +140,7 @@ def token_s(
     array([0.01   , 0.00297])
     """
     drafted = non_negative("draft_tokens", draft_tokens)
-    spent = non_negative("pass_s", pass_s) + drafted * non_negative("draft_s", draft_s)
+    spent = non_negative("pass_s", pass_s) + drafted * non_negative("draft_s", draft_s, finite=True)
     return spent / accepted_tokens(
         acceptance_fraction=acceptance_fraction, draft_tokens=draft_tokens
     )
@@ -191,7 +191,7 @@ def best_draft_tokens(
     lengths = np.arange(MOST_DRAFT_TOKENS + 1.0)
 
     def last(name: str, value: ArrayLike) -> Floats:
-        return np.asarray(non_negative(name, value))[..., np.newaxis]
+        return np.asarray(non_negative(name, value, finite=True))[..., np.newaxis]
 
     each = token_s(
         pass_s=positive("step_s", last("step_s", step_s)) + lengths * last("row_s", row_s),

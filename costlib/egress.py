@@ -192,8 +192,9 @@ def wire_usd_per_mtok(bytes_per_token: ArrayLike, *, usd_per_gb: ArrayLike) -> F
     >>> wire_usd_per_mtok([5, 300], usd_per_gb=0.09).round(5)
     array([0.00045, 0.027  ])
     """
-    sent = non_negative("bytes_per_token", bytes_per_token) * TOKENS_PER_MTOK
-    return tiers.transfer_usd(moved_bytes=sent, usd_per_gb=usd_per_gb)
+    sent = non_negative("bytes_per_token", bytes_per_token, finite=True) * TOKENS_PER_MTOK
+    price = non_negative("usd_per_gb", usd_per_gb, finite=True)
+    return tiers.transfer_usd(moved_bytes=sent, usd_per_gb=price)
 
 
 def wire_fraction(
@@ -270,7 +271,7 @@ def material_bytes_per_token(
     np.float64(18519.0)
     """
     share = fraction("share_fraction", share_fraction)
-    each = wire_usd_per_mtok(1, usd_per_gb=positive("usd_per_gb", usd_per_gb))
+    each = wire_usd_per_mtok(1, usd_per_gb=positive("usd_per_gb", usd_per_gb, finite=True))
     cost = non_negative("output_usd_per_mtok", output_usd_per_mtok)
     rest = np.where(share < 1, 1 - share, 1)
     return np.where(share < 1, share * cost / (rest * each), np.inf)[()]

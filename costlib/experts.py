@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from costlib._checks import Floats, fraction, non_negative, positive
+from costlib._checks import Floats, fraction, non_negative, positive, whole
 
 __all__ = ["coverage_fraction", "load_imbalance", "padding_rows", "skewed_coverage_fraction"]
 
@@ -49,8 +49,8 @@ def coverage_fraction(n_tokens: ArrayLike, *, n_experts: ArrayLike, top_k: Array
     array([0.031, 0.638, 0.983])
     """
     tokens = non_negative("n_tokens", n_tokens)
-    experts = non_negative("n_experts", n_experts)
-    asked = non_negative("top_k", top_k)
+    experts = non_negative("n_experts", n_experts, finite=True)
+    asked = non_negative("top_k", top_k, finite=True)
     non_negative("n_experts minus top_k", experts - asked)
     share = np.where(experts > 0, asked / np.where(experts > 0, experts, 1.0), 0.0)
     # Log of the chance that one token passes an expert by; none does where all are asked for.
@@ -97,8 +97,8 @@ def skewed_coverage_fraction(
     """
     tokens = non_negative("n_tokens", n_tokens)
     exponent = non_negative("skew", skew)
-    number = _whole("n_experts", n_experts)
-    asked = non_negative("top_k", top_k)
+    number = whole("n_experts", n_experts)
+    asked = non_negative("top_k", top_k, finite=True)
     ranks = np.arange(1.0, np.max(number) + 1)
     total = sum(np.where(rank <= number, rank**-exponent, 0.0) for rank in ranks)
     total = np.where(number > 0, total, 1.0)
@@ -155,9 +155,9 @@ def load_imbalance(
     >>> load_imbalance(n_experts=512, top_k=10, skew=1, n_accelerators=64).round(1)
     np.float64(7.1)
     """
-    number = _whole("n_experts", n_experts)
-    devices = _whole("n_accelerators", positive("n_accelerators", n_accelerators))
-    asked = non_negative("top_k", top_k)
+    number = whole("n_experts", n_experts)
+    devices = whole("n_accelerators", positive("n_accelerators", n_accelerators))
+    asked = non_negative("top_k", top_k, finite=True)
     exponent = non_negative("skew", skew)
     ranks = np.arange(1.0, np.max(number) + 1)
     total = sum(np.where(rank <= number, rank**-exponent, 0.0) for rank in ranks)
@@ -168,13 +168,6 @@ def load_imbalance(
         every = every + rows
         busiest = busiest + np.where(np.mod(rank - 1, devices) == 0, rows, 0.0)
     return np.where(every > 0, devices * busiest / np.where(every > 0, every, 1.0), 1.0)[()]
-
-
-def _whole(name: str, value: ArrayLike) -> Floats:
-    number = non_negative(name, value)
-    if np.any(number != np.floor(number)):
-        raise ValueError(f"{name} must be a whole number, got {value!r}")
-    return number
 
 
 def padding_rows(
@@ -213,5 +206,7 @@ def padding_rows(
     >>> padding_rows(n_experts=256, coverage_fraction=1, tile_rows=64)
     np.float64(8192.0)
     """
-    read = non_negative("n_experts", n_experts) * fraction("coverage_fraction", coverage_fraction)
+    read = non_negative("n_experts", n_experts, finite=True) * fraction(
+        "coverage_fraction", coverage_fraction
+    )
     return read * non_negative("tile_rows", tile_rows) / 2

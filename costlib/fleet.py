@@ -124,7 +124,7 @@ def n_held_accelerators(
     array([ 8.,  8., 16.])
     """
     asked = non_negative("n_replicas", n_replicas) * non_negative("n_accelerators", n_accelerators)
-    machine = positive("node_accelerators", node_accelerators)
+    machine = positive("node_accelerators", node_accelerators, finite=True)
     return np.ceil(asked / machine) * machine
 
 

@@ -84,11 +84,11 @@ def flows_usd(
     """
     start = non_negative("from_years", from_years)
     span = np.maximum(non_negative("until_years", until_years) - start, 0.0)
-    times = positive("yearly_times", yearly_times)
+    times = positive("yearly_times", yearly_times, finite=True)
     earned = fraction("busy_fraction", busy_fraction) * non_negative(
         "rent_usd_per_h", rent_usd_per_h
     )
-    paid = non_negative("opex_usd_per_h", opex_usd_per_h)
+    paid = non_negative("opex_usd_per_h", opex_usd_per_h, finite=True)
     interest = np.log(1 + fraction("interest_fraction", interest_fraction))
     coming = earned * np.power(times, start) * _grown(np.log(times) - interest, span)
     return HOURS_PER_YEAR * (coming - paid * _grown(-interest, span))
@@ -309,14 +309,14 @@ def retirement_years(
     array([2.71, 3.89, 6.21, 9.  ])
     """
     service = non_negative("service_years", service_years)
-    times = positive("yearly_times", yearly_times)
+    times = positive("yearly_times", yearly_times, finite=True)
     earned = fraction("busy_fraction", busy_fraction) * non_negative(
         "rent_usd_per_h", rent_usd_per_h
     )
     waiting = np.log(1 + fraction("interest_fraction", interest_fraction))
     needed = (
-        non_negative("opex_usd_per_h", opex_usd_per_h)
-        + waiting * non_negative("resale_usd", resale_usd) / HOURS_PER_YEAR
+        non_negative("opex_usd_per_h", opex_usd_per_h, finite=True)
+        + waiting * non_negative("resale_usd", resale_usd, finite=True) / HOURS_PER_YEAR
     )
     room = np.log(np.maximum(earned, 1e-12) / np.maximum(needed, 1e-12))
     falling = np.minimum(times, 1 - 1e-9)
@@ -384,8 +384,8 @@ def value_in_use_usd(
     ... ).round(-2)
     array([32200., 21200.,  7100.,     0.])
     """
-    age = non_negative("age_years", age_years)
-    resale = non_negative("resale_usd", resale_usd)
+    age = non_negative("age_years", age_years, finite=True)
+    resale = non_negative("resale_usd", resale_usd, finite=True)
     retired = retirement_years(
         service_years,
         rent_usd_per_h=rent_usd_per_h,

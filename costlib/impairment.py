@@ -200,8 +200,8 @@ def _under_water(
     service_years: ArrayLike,
 ) -> Sequence[Floats]:
     """1 or 0 for each month of the longest life."""
-    life = positive("life_years", life_years)
-    cost = non_negative("cost_usd", cost_usd)
+    life = positive("life_years", life_years, finite=True)
+    cost = non_negative("cost_usd", cost_usd, finite=True)
     resale = cost * fraction("salvage_fraction", salvage_fraction)
     found = []
     for month in range(int(np.ceil(MONTHS_PER_YEAR * np.max(life)))):

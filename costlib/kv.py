@@ -71,7 +71,7 @@ def bytes_per_token(
     """
     width = non_negative("n_kv_heads", n_kv_heads) * non_negative("cached_dim", cached_dim)
     per_layer = width * positive("bytes_per_value", bytes_per_value)
-    return non_negative("n_layers", n_layers) * per_layer
+    return non_negative("n_layers", n_layers, finite=True) * per_layer
 
 
 def kept_tokens(
@@ -149,7 +149,7 @@ def state_bytes(
     per_layer = non_negative("state_values", state_values) * positive(
         "bytes_per_state_value", bytes_per_state_value
     )
-    return non_negative("n_layers", n_layers) * per_layer
+    return non_negative("n_layers", n_layers, finite=True) * per_layer
 
 
 def group_bytes(

@@ -57,7 +57,7 @@ def output_token_s(
     >>> output_token_s(step_s=0.010, n_running=[1, 65], prefill_s=0.016, output_tokens=1024)
     array([0.01 , 0.011])
     """
-    others = np.maximum(non_negative("n_running", n_running) - 1.0, 0.0)
+    others = np.maximum(non_negative("n_running", n_running, finite=True) - 1.0, 0.0)
     reading = others * non_negative("prefill_s", prefill_s)
     return non_negative("step_s", step_s) + reading / positive("output_tokens", output_tokens)
 
@@ -98,7 +98,7 @@ def closed_loop_tokens_per_s(
     ... )
     array([   0.        , 5818.18181818])
     """
-    running = non_negative("n_running", n_running)
+    running = non_negative("n_running", n_running, finite=True)
     reading = running * non_negative("prefill_s", prefill_s)
     return running / (
         positive("step_s", step_s) + reading / positive("output_tokens", output_tokens)
@@ -146,7 +146,7 @@ def slot_wait_s(
     array([0., 5.])
     """
     clients = non_negative("n_clients", n_clients)
-    running = non_negative("n_running", n_running)
+    running = non_negative("n_running", n_running, finite=True)
     served = positive("output_tokens", output_tokens) * non_negative(
         "output_token_s", output_token_s
     )
@@ -206,7 +206,7 @@ def first_token_s(
     ... )
     array([0.15, 0.3 ])
     """
-    others = np.maximum(non_negative("n_running", n_running) - 1.0, 0.0)
+    others = np.maximum(non_negative("n_running", n_running, finite=True) - 1.0, 0.0)
     ahead = 1.0 + fraction("burst_fraction", burst_fraction) * others
     gathered = positive("stream_interval_tokens", stream_interval_tokens)
     return (

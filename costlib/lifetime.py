@@ -111,12 +111,12 @@ def serving_step(
     np.float64(1.0)
     """
     share = positive("serving_fraction", fraction("serving_fraction", serving_fraction))
-    flat = positive("tokens_exponent", tokens_exponent)
+    flat = positive("tokens_exponent", tokens_exponent, finite=True)
     bend = (
         flat
         * share
-        * non_negative("whole_ratio", whole_ratio)
-        / (positive("params_exponent", params_exponent) + flat)
+        * non_negative("whole_ratio", whole_ratio, finite=True)
+        / (positive("params_exponent", params_exponent, finite=True) + flat)
     )
     value = np.log(share) + np.log(1 + bend) / flat
     slope = 1 + bend / (1 + bend) / flat
@@ -172,8 +172,8 @@ def served_ratio(
     ... ).round(3)
     np.float64(0.192)
     """
-    served = non_negative("served_tokens", served_tokens) * non_negative(
-        "served_times", served_times
+    served = non_negative("served_tokens", served_tokens, finite=True) * non_negative(
+        "served_times", served_times, finite=True
     )
     whole = served / (PASSES * positive("cheapest_tokens", cheapest_tokens))
     share: Floats = np.ones_like(whole)
@@ -230,9 +230,9 @@ def optimal_params(
     ... ).round(-9)
     array([7.3e+10, 5.8e+10])
     """
-    ratio = non_negative("serving_ratio", serving_ratio)
-    steep = positive("params_exponent", params_exponent)
-    flat = positive("tokens_exponent", tokens_exponent)
+    ratio = non_negative("serving_ratio", serving_ratio, finite=True)
+    steep = positive("params_exponent", params_exponent, finite=True)
+    flat = positive("tokens_exponent", tokens_exponent, finite=True)
     shrunk = (steep + flat + flat * ratio) / ((steep + flat) * (1 + ratio))
     size: Floats = positive("cheapest_params", cheapest_params) * np.power(shrunk, 1 / steep)
     return size
@@ -280,9 +280,9 @@ def optimal_tokens(
     ... ).round(-10)
     array([1.34e+12, 1.73e+12])
     """
-    ratio = non_negative("serving_ratio", serving_ratio)
-    flat = positive("tokens_exponent", tokens_exponent)
-    grown = 1 + flat * ratio / (positive("params_exponent", params_exponent) + flat)
+    ratio = non_negative("serving_ratio", serving_ratio, finite=True)
+    flat = positive("tokens_exponent", tokens_exponent, finite=True)
+    grown = 1 + flat * ratio / (positive("params_exponent", params_exponent, finite=True) + flat)
     tokens: Floats = positive("cheapest_tokens", cheapest_tokens) * np.power(grown, 1 / flat)
     return tokens
 
@@ -325,8 +325,8 @@ def life_flop(
     >>> life_flop(70e9, training_tokens=1.4e12, served_tokens=1e12, served_times=1)
     np.float64(7.28e+23)
     """
-    served = non_negative("served_times", served_times) * non_negative(
-        "served_tokens", served_tokens
+    served = non_negative("served_times", served_times, finite=True) * non_negative(
+        "served_tokens", served_tokens, finite=True
     )
     training = training_flop(n_params, training_tokens=training_tokens)
     return training + served * token_flop(active_params=n_params)
@@ -366,6 +366,6 @@ def served_tokens(
     >>> served_tokens([1, 10], served_times=1, training_tokens=1.4e12) / 1e12
     array([ 4.2, 42. ])
     """
-    times = positive("served_times", served_times)
+    times = positive("served_times", served_times, finite=True)
     text = non_negative("training_tokens", training_tokens)
-    return PASSES * non_negative("serving_ratio", serving_ratio) * text / times
+    return PASSES * non_negative("serving_ratio", serving_ratio, finite=True) * text / times

@@ -66,7 +66,7 @@ def all_reduce_s(
     >>> all_reduce_s(message_bytes=64e6, n_accelerators=8, link_bytes_per_s=450e9).round(6)
     np.float64(0.000249)
     """
-    devices = positive("n_accelerators", n_accelerators)
+    devices = positive("n_accelerators", n_accelerators, finite=True)
     rounds = 2.0 * (devices - 1.0) / devices
     sent = rounds * non_negative("message_bytes", message_bytes)
     rate = _rate(link_bytes_per_s=link_bytes_per_s, link_fraction=link_fraction)
@@ -118,7 +118,7 @@ def all_to_all_s(
     ... ).round(7)
     np.float64(1.43e-05)
     """
-    devices = positive("n_accelerators", n_accelerators)
+    devices = positive("n_accelerators", n_accelerators, finite=True)
     sent = (devices - 1.0) / devices * non_negative("message_bytes", message_bytes)
     rate = _rate(link_bytes_per_s=link_bytes_per_s, link_fraction=link_fraction)
     return np.where(devices > 1, non_negative("latency_s", latency_s) + sent / rate, 0.0)[()]
@@ -221,7 +221,7 @@ def all_reduce_bytes_per_s(
     >>> (rate / 1e9).round(1)
     array([450. , 293.5])
     """
-    devices = positive("n_accelerators", n_accelerators)
+    devices = positive("n_accelerators", n_accelerators, finite=True)
     node = np.maximum(positive("node_accelerators", node_accelerators), 1.0)
     link = positive("link_bytes_per_s", link_bytes_per_s)
     network = positive("network_bytes_per_s", network_bytes_per_s)
@@ -280,7 +280,7 @@ def all_to_all_bytes_per_s(
     >>> (rate / 1e9).round(1)
     array([450. ,  93.8,  56.2])
     """
-    devices = positive("n_accelerators", n_accelerators)
+    devices = positive("n_accelerators", n_accelerators, finite=True)
     node = np.maximum(positive("node_accelerators", node_accelerators), 1.0)
     link = positive("link_bytes_per_s", link_bytes_per_s)
     network = positive("network_bytes_per_s", network_bytes_per_s)
@@ -339,7 +339,7 @@ def ring_s(
     ... ).round(4)
     np.float64(0.0813)
     """
-    devices = positive("n_accelerators", n_accelerators)
+    devices = positive("n_accelerators", n_accelerators, finite=True)
     computing = non_negative("computing_s", computing_s)
     rate = _rate(link_bytes_per_s=link_bytes_per_s, link_fraction=link_fraction)
     passing = non_negative("latency_s", latency_s)

@@ -166,7 +166,9 @@ def open_fraction(
     >>> open_fraction(price_times=0.1, preference_times=[1, 23.3], elasticity=1).round(3)
     array([0.909, 0.3  ])
     """
-    odds = np.power(positive("price_times", price_times), non_negative("elasticity", elasticity))
+    odds = np.power(
+        positive("price_times", price_times), non_negative("elasticity", elasticity, finite=True)
+    )
     return 1 / (1 + odds * non_negative("preference_times", preference_times))
 
 
@@ -208,7 +210,9 @@ def preference_times(
     array([ 7.4, 23.3, 30.1])
     """
     share = positive("share_fraction", fraction("share_fraction", share_fraction))
-    odds = np.power(positive("price_times", price_times), non_negative("elasticity", elasticity))
+    odds = np.power(
+        positive("price_times", price_times), non_negative("elasticity", elasticity, finite=True)
+    )
     return (1 - share) / share / odds
 
 
@@ -246,8 +250,8 @@ def summed_times(
     >>> summed_times([1, 2, 1.93], n_years=5).round(1)
     array([ 5. , 31. , 27.7])
     """
-    each = non_negative("growth_each_times", growth_each_times)
-    count = non_negative("n_years", n_years)
+    each = non_negative("growth_each_times", growth_each_times, finite=True)
+    count = non_negative("n_years", n_years, finite=True)
     grows = np.abs(each - 1) > 1e-9
     above = np.where(grows, each - 1, 1.0)
     return np.where(grows, (np.power(each, count) - 1) / above, count)[()]
@@ -287,9 +291,9 @@ def needed_growth_times(
     >>> needed_growth_times(26.6, n_years=[5, 10]).round(3)
     array([1.905, 1.205])
     """
-    total = positive("cumulative_times", cumulative_times)
+    total = positive("cumulative_times", cumulative_times, finite=True)
     years = total / within("the first year", np.float64(1), "cumulative_times", total)
-    count = positive("n_years", n_years)
+    count = positive("n_years", n_years, finite=True)
     low = 0 * (years + count)
     _, high = halved(
         lambda each: summed_times(each, n_years=count) >= years,

@@ -181,7 +181,10 @@ def heavy_fee_usd(
         light_tokens, heavy_tokens, heavy_fraction, value_usd_per_mtok, cost_usd_per_mtok
     )
     value = positive("value_usd_per_mtok", value_usd_per_mtok)
-    light, heavy = positive("light_tokens", light_tokens), positive("heavy_tokens", heavy_tokens)
+    light, heavy = (
+        positive("light_tokens", light_tokens),
+        positive("heavy_tokens", heavy_tokens, finite=True),
+    )
     own = _efficient_use(value, cost_usd_per_mtok)
     gain = heavy * own * own - (heavy - light) * bought * bought
     return value / TOKENS_PER_MTOK * gain / 2
@@ -241,7 +244,9 @@ def menu_usd(
         "cost_usd_per_mtok": cost_usd_per_mtok,
     }
     bought = positive("light_tokens", light_tokens) * _light_use(**users) / TOKENS_PER_MTOK
-    markup = light_usd_per_mtok(**users) - non_negative("cost_usd_per_mtok", cost_usd_per_mtok)
+    markup = light_usd_per_mtok(**users) - non_negative(
+        "cost_usd_per_mtok", cost_usd_per_mtok, finite=True
+    )
     share = fraction("heavy_fraction", heavy_fraction)
     from_light = light_fee_usd(**users) + bought * markup
     return (1 - share) * from_light + share * heavy_fee_usd(**users)
@@ -346,11 +351,11 @@ def unlimited_usd(
     array([9., 6., 0.])
     """
     value = positive("value_usd_per_mtok", value_usd_per_mtok)
-    cost = non_negative("cost_usd_per_mtok", cost_usd_per_mtok)
+    cost = non_negative("cost_usd_per_mtok", cost_usd_per_mtok, finite=True)
     mean = _mean_use(light_tokens, heavy_tokens, heavy_fraction)
     share = fraction("heavy_fraction", heavy_fraction)
     to_all = value * positive("light_tokens", light_tokens) / 2 - cost * mean
-    to_heavy = share * positive("heavy_tokens", heavy_tokens) * (value / 2 - cost)
+    to_heavy = share * positive("heavy_tokens", heavy_tokens, finite=True) * (value / 2 - cost)
     return np.maximum(np.maximum(to_all, to_heavy), 0) / TOKENS_PER_MTOK
 
 
@@ -362,7 +367,10 @@ def _light_use(
     cost_usd_per_mtok: ArrayLike,
 ) -> Floats:
     """Share of what they would use for nothing that light users buy in the best menu."""
-    light, heavy = positive("light_tokens", light_tokens), positive("heavy_tokens", heavy_tokens)
+    light, heavy = (
+        positive("light_tokens", light_tokens),
+        positive("heavy_tokens", heavy_tokens, finite=True),
+    )
     ratio = heavy / within("light_tokens", light, "heavy_tokens", heavy)
     share = fraction("heavy_fraction", heavy_fraction)
     value = positive("value_usd_per_mtok", value_usd_per_mtok)
@@ -374,7 +382,9 @@ def _light_use(
 
 def _efficient_use(value_usd_per_mtok: Floats, cost_usd_per_mtok: ArrayLike) -> Floats:
     """Share of what they would use for nothing that users buy where tokens come at cost."""
-    worth: Floats = 1 - non_negative("cost_usd_per_mtok", cost_usd_per_mtok) / value_usd_per_mtok
+    worth: Floats = (
+        1 - non_negative("cost_usd_per_mtok", cost_usd_per_mtok, finite=True) / value_usd_per_mtok
+    )
     return np.maximum(worth, 0)
 
 
@@ -382,7 +392,10 @@ def _mean_use(
     light_tokens: ArrayLike, heavy_tokens: ArrayLike, heavy_fraction: ArrayLike
 ) -> Floats:
     """Mean over the users of what each would use for nothing."""
-    light, heavy = positive("light_tokens", light_tokens), positive("heavy_tokens", heavy_tokens)
+    light, heavy = (
+        positive("light_tokens", light_tokens),
+        positive("heavy_tokens", heavy_tokens, finite=True),
+    )
     light = within("light_tokens", light, "heavy_tokens", heavy)
     share = fraction("heavy_fraction", heavy_fraction)
     return (1 - share) * light + share * heavy

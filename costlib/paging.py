@@ -244,7 +244,7 @@ def waste_fraction(*, resident_tokens: ArrayLike, reserved_tokens: ArrayLike) ->
     >>> (100 * waste_fraction(resident_tokens=held, reserved_tokens=held + 7.5)).round(2)
     array([0.19, 3.61])
     """
-    held = non_negative("resident_tokens", resident_tokens)
+    held = non_negative("resident_tokens", resident_tokens, finite=True)
     room = positive("reserved_tokens", reserved_tokens)
     if not (held <= room).all():
         raise ValueError(

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from costlib.columns import DATE
+from costlib.columns import is_date
 from costlib.tables import TableError, UnknownNameError, lookup, rows
 
 __all__ = ["Price", "book", "offers", "price", "read_on", "request_prices", "table"]
@@ -170,7 +169,7 @@ def price(
 def _date(at: str | None) -> str:
     if at is None:
         return read_on()
-    if not re.fullmatch(DATE, str(at)):
+    if not is_date(str(at)):
         raise ValueError(f"at must be a date as YYYY, YYYY-MM or YYYY-MM-DD, got {at!r}")
     return str(at)
 

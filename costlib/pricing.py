@@ -92,7 +92,7 @@ def request_usd(
     """
     prompt = non_negative("input_tokens", input_tokens)
     read = non_negative("cached_tokens", cached_tokens)
-    written = non_negative("written_tokens", written_tokens)
+    written = non_negative("written_tokens", written_tokens, finite=True)
     kept = within("cached_tokens + written_tokens", read + written, "input_tokens", prompt)
     output = non_negative("output_tokens", output_tokens) + non_negative(
         "reasoning_tokens", reasoning_tokens
@@ -212,7 +212,7 @@ def dominated_tokens(
     edge = non_negative("tier_tokens", tier_tokens)
     short = non_negative("short_usd_per_mtok", short_usd_per_mtok)
     long = non_negative("long_usd_per_mtok", long_usd_per_mtok)
-    value = non_negative("value_usd_per_mtok", value_usd_per_mtok)
+    value = non_negative("value_usd_per_mtok", value_usd_per_mtok, finite=True)
     pays = value > long
     end = edge * (value - short) / np.where(pays, value - long, 1)
     return np.where(pays, np.maximum(end, edge), np.where(long > short, np.inf, edge))[()]
@@ -542,7 +542,7 @@ def split_usd_per_mtok(
     ... ).round(2)
     array([ 3.33, 13.33])
     """
-    each = non_negative("own_weight", own_weight)
+    each = non_negative("own_weight", own_weight, finite=True)
     all_of_it = positive(
         "own_tokens and other_tokens by their weights",
         non_negative("own_tokens", own_tokens) * each

@@ -97,8 +97,10 @@ def effective_bits(
     """
     context = non_negative("context_tokens", context_tokens)
     recent = non_negative("residual_tokens", residual_tokens)
-    overhead = non_negative("scale_bits", scale_bits) + non_negative("zero_bits", zero_bits)
-    rounded = non_negative("payload_bits", payload_bits) + overhead / positive(
+    overhead = non_negative("scale_bits", scale_bits, finite=True) + non_negative(
+        "zero_bits", zero_bits, finite=True
+    )
+    rounded = non_negative("payload_bits", payload_bits, finite=True) + overhead / positive(
         "group_values", group_values
     )
     longer = context > recent
@@ -214,7 +216,7 @@ def memory_times(
     array([1.01, 1.74, 2.91])
     """
     users = non_negative("n_users", n_users)
-    weights = non_negative("weight_bytes", weight_bytes)
+    weights = non_negative("weight_bytes", weight_bytes, finite=True)
     before = non_negative("sequence_bytes", sequence_bytes)
     after = positive("smaller_bytes", smaller_bytes)
     share = weights / np.where(users > 0, users, 1.0)
@@ -251,7 +253,8 @@ def quantised(
     Raises
     ------
     ValueError
-        If a value is not finite, or bits or group are no whole number of at least 1.
+        If a value is not finite, bits or group are no whole number of at least 1, or there is no
+        such axis.
 
     Notes
     -----
@@ -264,6 +267,9 @@ def quantised(
     """
     bits = _whole("payload_bits", payload_bits, FINEST_BITS)
     whole = finite("values", values)
+    axes = max(whole.ndim, 1)
+    if not (isinstance(axis, int | np.integer) and -axes <= axis < axes):
+        raise ValueError(f"axis must be a whole number of -{axes} to {axes - 1}, got {axis!r}")
     lines = np.moveaxis(np.atleast_1d(whole), axis, -1)
     count = lines.shape[-1]
     group = int(min(_whole("group_values", group_values), max(count, 1)))

@@ -61,7 +61,7 @@ def remaining_error(n_tokens: ArrayLike, *, decay: ArrayLike) -> Floats:
     """
     tokens = non_negative("n_tokens", n_tokens)
     with np.errstate(over="ignore"):
-        return np.power(non_negative("decay", decay), tokens)
+        return np.power(non_negative("decay", decay, finite=True), tokens)
 
 
 def rounding_bound(
@@ -98,8 +98,10 @@ def rounding_bound(
     >>> rounding_bound([1, 1000, np.inf], decay=0.999, rounding_step=1).round(1)
     array([  0.5, 316.2, 500. ])
     """
-    step = non_negative("rounding_step", rounding_step)
-    times = _geometric(non_negative("n_tokens", n_tokens), non_negative("decay", decay))
+    step = non_negative("rounding_step", rounding_step, finite=True)
+    times = _geometric(
+        non_negative("n_tokens", n_tokens), non_negative("decay", decay, finite=True)
+    )
     error: Floats = step / 2 * np.where(step > 0, times, 0.0)
     return error
 
@@ -137,9 +139,9 @@ def rounding_rms(
     >>> rounding_rms([1, 1000, np.inf], decay=0.999, rounding_step=1).round(2)
     array([0.29, 6.  , 6.46])
     """
-    step = non_negative("rounding_step", rounding_step)
+    step = non_negative("rounding_step", rounding_step, finite=True)
     tokens = non_negative("n_tokens", n_tokens)
-    times = _geometric(tokens, non_negative("decay", decay) ** 2)
+    times = _geometric(tokens, non_negative("decay", decay, finite=True) ** 2)
     error: Floats = step * np.sqrt(np.where(step > 0, times, 0.0) / 12)
     return error
 
@@ -172,7 +174,7 @@ def state_rms(*, decay: ArrayLike) -> Floats:
     >>> state_rms(decay=[0.9, 0.999]).round(1)
     array([ 2.3, 22.4])
     """
-    return np.sqrt(_geometric(np.float64(np.inf), non_negative("decay", decay) ** 2))
+    return np.sqrt(_geometric(np.float64(np.inf), non_negative("decay", decay, finite=True) ** 2))
 
 
 def integer_step(*, state_bits: ArrayLike, largest_value: ArrayLike) -> Floats:
@@ -388,7 +390,7 @@ def _runs(
     tokens, *settings = np.broadcast_arrays(
         _whole("n_tokens", n_tokens),
         fraction("decay", decay),
-        non_negative("rounding_step", rounding_step),
+        non_negative("rounding_step", rounding_step, finite=True),
         non_negative("mantissa_bits", mantissa_bits),
         non_negative("largest_value", largest_value),
         fraction("dither_fraction", dither_fraction),

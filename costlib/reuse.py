@@ -386,10 +386,12 @@ def saved_fraction(
     )
     with_cache, without = (
         request_usd(
-            input_tokens=input_tokens,
-            output_tokens=output_tokens,
+            input_tokens=non_negative("input_tokens", input_tokens, finite=True),
+            output_tokens=non_negative("output_tokens", output_tokens, finite=True),
             input_usd_per_mtok=price,
-            output_usd_per_mtok=output_usd_per_mtok,
+            output_usd_per_mtok=non_negative(
+                "output_usd_per_mtok", output_usd_per_mtok, finite=True
+            ),
         )
         for price in (mean, input_usd_per_mtok)
     )

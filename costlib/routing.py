@@ -107,7 +107,7 @@ def routed_usd(
     array([ 6.6, 24.7])
     """
     share = fraction("strong_fraction", strong_fraction)
-    dear = share * non_negative("strong_usd", strong_usd)
+    dear = share * non_negative("strong_usd", strong_usd, finite=True)
     cheap = (1 - share) * non_negative("weak_usd", weak_usd)
     return dear + cheap + non_negative("router_usd", router_usd)
 
@@ -153,7 +153,10 @@ def affordable_fraction(
     array([0.142, 0.546, 0.647])
     """
     kept = 1 - fraction("saving_fraction", saving_fraction)
-    dear, cheap = non_negative("strong_usd", strong_usd), non_negative("weak_usd", weak_usd)
+    dear, cheap = (
+        non_negative("strong_usd", strong_usd, finite=True),
+        non_negative("weak_usd", weak_usd),
+    )
     gap = dear - cheap
     room = kept * dear - cheap - non_negative("router_usd", router_usd)
     share = np.where(gap > 0, room / np.where(gap > 0, gap, 1.0), np.where(room >= 0, 1.0, 0.0))
@@ -201,7 +204,7 @@ def recovered_share(
     """
     mix = non_negative("quality", quality)
     strong = non_negative("strong_quality", strong_quality)
-    weak = non_negative("weak_quality", weak_quality)
+    weak = non_negative("weak_quality", weak_quality, finite=True)
     gap = strong - weak
     apart = gap != 0
     share = np.where(apart, (mix - weak) / np.where(apart, gap, 1.0), np.nan)
@@ -258,7 +261,7 @@ def routed_quality(
     """
     share = fraction("strong_fraction", strong_fraction)
     better = fraction("only_strong_fraction", only_strong_fraction)
-    weak = non_negative("weak_quality", weak_quality)
+    weak = non_negative("weak_quality", weak_quality, finite=True)
     worse = fraction("only_weak_fraction", only_weak_fraction)
     worse = within("only_weak_fraction", worse, "weak_quality", weak)
     skill = fraction("skill_fraction", skill_fraction)
@@ -467,7 +470,7 @@ def break_even_loss_usd(
     ... ).round(3)
     np.float64(0.118)
     """
-    more = non_negative("strong_usd", strong_usd) - non_negative("weak_usd", weak_usd)
+    more = non_negative("strong_usd", strong_usd, finite=True) - non_negative("weak_usd", weak_usd)
     better = fraction("strong_success_fraction", strong_success_fraction) - fraction(
         "weak_success_fraction", weak_success_fraction
     )
@@ -524,7 +527,10 @@ def break_even_retry_loss_usd(
     weak = positive(
         "weak_success_fraction", fraction("weak_success_fraction", weak_success_fraction)
     )
-    dear, cheap = non_negative("strong_usd", strong_usd), non_negative("weak_usd", weak_usd)
+    dear, cheap = (
+        non_negative("strong_usd", strong_usd, finite=True),
+        non_negative("weak_usd", weak_usd),
+    )
     more = dear / strong - cheap / weak
     fewer = (1 - weak) / weak - (1 - strong) / strong  # failures per right answer that it saves
     wins = fewer > 0

@@ -122,12 +122,12 @@ def loss(
     small = _share(
         positive("n_params", n_params),
         positive("params_scale", params_scale),
-        positive("params_exponent", params_exponent),
+        positive("params_exponent", params_exponent, finite=True),
     )
     short = _share(
         positive("training_tokens", training_tokens),
         positive("tokens_scale", tokens_scale),
-        positive("tokens_exponent", tokens_exponent),
+        positive("tokens_exponent", tokens_exponent, finite=True),
     )
     expected: Floats = non_negative("floor_loss", floor_loss) + small + short
     return expected
@@ -182,8 +182,8 @@ def budget_params(
     ... ).round(-8)
     array([7.30e+10, 3.25e+10])
     """
-    steep = positive("params_exponent", params_exponent)
-    flat = positive("tokens_exponent", tokens_exponent)
+    steep = positive("params_exponent", params_exponent, finite=True)
+    flat = positive("tokens_exponent", tokens_exponent, finite=True)
     weight = (
         steep
         * positive("params_scale", params_scale)
@@ -311,8 +311,8 @@ def loss_params(
     ... ).round(-9)
     np.float64(73000000000.0)
     """
-    steep = positive("params_exponent", params_exponent)
-    flat = positive("tokens_exponent", tokens_exponent)
+    steep = positive("params_exponent", params_exponent, finite=True)
+    flat = positive("tokens_exponent", tokens_exponent, finite=True)
     share = flat / (steep + flat) * positive("gap_loss", gap_loss)
     size: Floats = np.power(positive("params_scale", params_scale) / share, 1 / steep)
     return size
@@ -364,8 +364,8 @@ def loss_tokens(
     return loss_params(
         gap_loss,
         params_scale=positive("tokens_scale", tokens_scale),
-        params_exponent=positive("tokens_exponent", tokens_exponent),
-        tokens_exponent=positive("params_exponent", params_exponent),
+        params_exponent=positive("tokens_exponent", tokens_exponent, finite=True),
+        tokens_exponent=positive("params_exponent", params_exponent, finite=True),
     )
 
 
@@ -424,11 +424,11 @@ def needed_tokens(
     small = _share(
         positive("n_params", n_params),
         positive("params_scale", params_scale),
-        positive("params_exponent", params_exponent),
+        positive("params_exponent", params_exponent, finite=True),
     )
     left = positive("gap_loss", gap_loss) - small
     scale = positive("tokens_scale", tokens_scale) / np.where(left > 0, left, 1.0)
-    text = np.power(scale, 1 / positive("tokens_exponent", tokens_exponent))
+    text = np.power(scale, 1 / positive("tokens_exponent", tokens_exponent, finite=True))
     return np.where(left > 0, text, np.inf)[()]
 
 

@@ -70,7 +70,7 @@ def pool_bytes(
     usable = non_negative("memory_bytes", memory_bytes) - non_negative(
         "reserved_bytes", reserved_bytes
     )
-    shared = non_negative("n_accelerators", n_accelerators) * usable
+    shared = non_negative("n_accelerators", n_accelerators, finite=True) * usable
     return np.maximum(shared - non_negative("weight_bytes", weight_bytes), 0.0)
 
 
@@ -246,7 +246,9 @@ def rent_usd(
     >>> rent_usd(held_s=77, rent_usd_per_h=2.50, n_accelerators=128).round(2)
     np.float64(6.84)
     """
-    held = non_negative("n_accelerators", n_accelerators) * non_negative("held_s", held_s)
+    held = non_negative("n_accelerators", n_accelerators, finite=True) * non_negative(
+        "held_s", held_s
+    )
     return held * non_negative("rent_usd_per_h", rent_usd_per_h) / SECONDS_PER_HOUR
 
 
@@ -311,7 +313,7 @@ def token_usd_per_mtok(
     array([ 0.259, 11.603])
     """
     users = non_negative("n_users", n_users)
-    devices = non_negative("n_accelerators", n_accelerators)
+    devices = non_negative("n_accelerators", n_accelerators, finite=True)
     weights = non_negative("weight_bytes", weight_bytes)
     per_token = roofline.step_s(  # one user's share, so that a crowd without end has a limit
         step_bytes=roofline.step_bytes(

@@ -78,7 +78,11 @@ def context_tokens(
     array([10000., 12000., 14000.,  8000., 10000.])
     """
     return _prompt(
-        positive("turn", turn), start_tokens, turn_tokens, compact_at_tokens, compacted_tokens
+        positive("turn", turn, finite=True),
+        start_tokens,
+        turn_tokens,
+        compact_at_tokens,
+        compacted_tokens,
     )
 
 
@@ -134,7 +138,7 @@ def reused_tokens(
     array([0.9796, 0.4898])
     """
     growth = (start_tokens, turn_tokens, compact_at_tokens, compacted_tokens)
-    n, *_, again, ahead, every = _cycles(positive("turn", turn), *growth)
+    n, *_, again, ahead, every = _cycles(positive("turn", turn, finite=True), *growth)
     before = _prompt(np.maximum(n - 1, 1), *growth)
     kept = fraction("surviving_fraction", surviving_fraction) * before
     stable = np.minimum(non_negative("stable_tokens", stable_tokens), again)
@@ -328,7 +332,7 @@ def session_input_tokens(
     np.float64(11900000.0)
     """
     growth = (start_tokens, turn_tokens, compact_at_tokens, compacted_tokens)
-    sent, longest, _ = _sent(positive("n_turns", n_turns), *growth)
+    sent, longest, _ = _sent(positive("n_turns", n_turns, finite=True), *growth)
     return sent + longest
 
 
@@ -388,7 +392,7 @@ def session_reused_tokens(
     >>> (session_input_tokens(100, **session) - found) / 1e6
     array([0.218, 6.059])
     """
-    n = positive("n_turns", n_turns)
+    n = positive("n_turns", n_turns, finite=True)
     growth = (start_tokens, turn_tokens, compact_at_tokens, compacted_tokens)
     # the longest prompts are no prefix of the next turn, but of the request that sums them up
     sent, _, times = _sent(n, *growth)
@@ -525,7 +529,7 @@ def session_usd(
     ... ).round(2)
     array([36.45,  5.07])
     """
-    n = positive("n_turns", n_turns)
+    n = positive("n_turns", n_turns, finite=True)
     growth = {
         "start_tokens": start_tokens,
         "turn_tokens": turn_tokens,
@@ -557,9 +561,9 @@ def _cycles(
     compacted_tokens: ArrayLike,
 ) -> tuple[Floats, Floats, Floats, Floats, Floats, Floats]:
     """Turns, first prompt, growth, prompt after a compaction, turns to the first and the next."""
-    start = positive("start_tokens", start_tokens)
-    step = non_negative("turn_tokens", turn_tokens)
-    again = non_negative("compacted_tokens", compacted_tokens)
+    start = positive("start_tokens", start_tokens, finite=True)
+    step = non_negative("turn_tokens", turn_tokens, finite=True)
+    again = non_negative("compacted_tokens", compacted_tokens, finite=True)
     limit = positive("compact_at_tokens", compact_at_tokens)
 
     def turns(first: Floats) -> Floats:

@@ -251,8 +251,8 @@ def mcnemar_fraction(n_only_first: ArrayLike, *, n_only_second: ArrayLike) -> Fl
     >>> mcnemar_fraction([10, 40], n_only_second=[5, 20]).round(4)
     array([0.3018, 0.0135])
     """
-    first = np.floor(non_negative("n_only_first", n_only_first))
-    second = np.floor(non_negative("n_only_second", n_only_second))
+    first = np.floor(non_negative("n_only_first", n_only_first, finite=True))
+    second = np.floor(non_negative("n_only_second", n_only_second, finite=True))
     fewer, thrown = np.minimum(first, second), first + second
     tail = 2 * special.bdtr(fewer, thrown.astype(np.int64), 0.5)
     return np.minimum(tail, 1)[()]

@@ -65,7 +65,7 @@ def sojourn_quantile_s(
     """
     share = fraction("within_fraction", within_fraction)
     scv = non_negative("service_scv", service_scv)
-    service = non_negative("service_s", service_s)
+    service = non_negative("service_s", service_s, finite=True)
     wait = queueing.wait_s(requests_per_s=requests_per_s, service_s=service, service_scv=scv)
     load = np.minimum(non_negative("requests_per_s", requests_per_s) * service, 1.0)
     left = np.where(load < 1, 1.0 - load, 1.0)
@@ -126,7 +126,7 @@ def varied_s(
     array([2.996, 1.   ])
     """
     share = fraction("within_fraction", within_fraction)
-    service = non_negative("service_s", service_s)
+    service = non_negative("service_s", service_s, finite=True)
     scv = non_negative("service_scv", service_scv)
     varying = np.minimum(np.sqrt(scv), 1.0)
     mean = service * varying + non_negative("wait_s", wait_s)

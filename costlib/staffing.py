@@ -146,7 +146,7 @@ def pool_wait_s(
     """
     servers, load = _servers(n_servers), _load(requests_per_s, service_s)
     free = servers - load
-    spread = (1 + non_negative("service_scv", service_scv)) / 2
+    spread = (1 + non_negative("service_scv", service_scv, finite=True)) / 2
     each = np.asarray(service_s, dtype=float) / np.where(free > 0, free, 1.0)
     return np.where(free > 0, erlang_c(servers, load) * each * spread, np.inf)[()]
 
@@ -193,7 +193,7 @@ def cosmetatos_wait_s(
     np.float64(0.10999)
     """
     servers, load = _servers(n_servers), _load(requests_per_s, service_s)
-    scv = non_negative("service_scv", service_scv)
+    scv = non_negative("service_scv", service_scv, finite=True)
     filled = np.where(load > 0, 16 * load, 1.0)  # 16 rho c
     idle = np.maximum(1 - load / np.maximum(servers, 1.0), 0.0)
     more = np.minimum(
@@ -424,7 +424,7 @@ def n_servers_for_wait(
         non_negative("wait_s", wait_s),
         np.asarray(requests_per_s, dtype=float),
         np.asarray(service_s, dtype=float),
-        non_negative("service_scv", service_scv),
+        non_negative("service_scv", service_scv, finite=True),
     )
 
     def met(servers: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -542,12 +542,13 @@ def safety(*, waiting_fraction: ArrayLike) -> Floats:
 
 
 def _servers(n_servers: ArrayLike) -> NDArray[np.float64]:
-    return np.asarray(np.floor(non_negative("n_servers", n_servers)))
+    return np.asarray(np.floor(non_negative("n_servers", n_servers, finite=True)))
 
 
 def _load(requests_per_s: ArrayLike, service_s: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(
-        non_negative("requests_per_s", requests_per_s) * non_negative("service_s", service_s)
+        non_negative("requests_per_s", requests_per_s, finite=True)
+        * non_negative("service_s", service_s, finite=True)
     )
 
 
@@ -577,7 +578,7 @@ def _impatient(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     return impatient_states(
         _servers(n_servers),
-        non_negative("requests_per_s", requests_per_s),
-        positive("service_s", service_s),
+        non_negative("requests_per_s", requests_per_s, finite=True),
+        positive("service_s", service_s, finite=True),
         positive("patience_s", patience_s),
     )

@@ -83,8 +83,8 @@ def loss_fraction(
     """
     price = positive("price_usd", price_usd)
     cap = positive("cap_usd", cap_usd)
-    mean = positive("mean_usd", mean_usd)
-    width = positive("sigma", sigma)
+    mean = positive("mean_usd", mean_usd, finite=True)
+    width = positive("sigma", sigma, finite=True)
     slope = _beyond_margin(overage_times, bought_fraction)
     edge = np.where(cap < np.inf, cap, price)  # without a cap nothing lies beyond it
     far = edge + np.abs(edge - price) / np.where(slope == 0, 1.0, np.abs(slope))
@@ -132,8 +132,8 @@ def kept_usd(
     >>> kept_usd(mean_usd=8, sigma=1.5, cap_usd=[np.inf, 40, 15]).round(2)
     array([8.  , 6.38, 4.78])
     """
-    mean = positive("mean_usd", mean_usd)
-    width = positive("sigma", sigma)
+    mean = positive("mean_usd", mean_usd, finite=True)
+    width = positive("sigma", sigma, finite=True)
     return clipped_mean_tokens(
         limit_tokens=positive("cap_usd", cap_usd), mean_tokens=mean, sigma=width
     )
@@ -186,7 +186,7 @@ def revenue_usd(
     ... ).round(2)
     array([20.  , 24.83])
     """
-    mean = positive("mean_usd", mean_usd)
+    mean = positive("mean_usd", mean_usd, finite=True)
     beyond = np.maximum(mean - kept_usd(mean_usd=mean, sigma=sigma, cap_usd=cap_usd), 0)
     bought = fraction("bought_fraction", bought_fraction) * beyond
     return positive("price_usd", price_usd) + non_negative("overage_times", overage_times) * bought
@@ -241,7 +241,7 @@ def plan_margin_fraction(
     ... ).round(3)
     array([0.6  , 0.761, 0.678])
     """
-    mean = positive("mean_usd", mean_usd)
+    mean = positive("mean_usd", mean_usd, finite=True)
     kept = kept_usd(mean_usd=mean, sigma=sigma, cap_usd=cap_usd)
     bought = fraction("bought_fraction", bought_fraction) * np.maximum(mean - kept, 0)
     paid = revenue_usd(
@@ -315,8 +315,8 @@ def band_usd(
     first = within("low_usd", positive("low_usd", low_usd), "high_usd", last)
     price = positive("price_usd", price_usd)
     cap = positive("cap_usd", cap_usd)
-    mean = positive("mean_usd", mean_usd)
-    width = positive("sigma", sigma)
+    mean = positive("mean_usd", mean_usd, finite=True)
+    width = positive("sigma", sigma, finite=True)
     slope = _beyond_margin(overage_times, bought_fraction)
     over_first = clipped_fraction(limit_tokens=first, mean_tokens=mean, sigma=width)
     over_last = clipped_fraction(limit_tokens=last, mean_tokens=mean, sigma=width)
@@ -421,9 +421,9 @@ def staying_fraction(
     array([0.627, 0.387, 0.154])
     """
     price = positive("price_usd", price_usd)
-    mean = positive("mean_usd", mean_usd)
-    worth = non_negative("value_times", value_times)
-    width = positive("sigma", sigma)
+    mean = positive("mean_usd", mean_usd, finite=True)
+    worth = non_negative("value_times", value_times, finite=True)
+    width = positive("sigma", sigma, finite=True)
     least = price / np.where(worth > 0, worth, 1.0)
     above = clipped_fraction(limit_tokens=least, mean_tokens=mean, sigma=width)
     return np.where(worth > 0, above, 0.0)[()]
@@ -468,7 +468,7 @@ def staying_usd(
     >>> staying_usd(price_usd=[8, 20, 60], mean_usd=8, sigma=1.5, value_times=5).round(2)
     array([12.33, 18.36, 35.6 ])
     """
-    mean = positive("mean_usd", mean_usd)
+    mean = positive("mean_usd", mean_usd, finite=True)
     share = staying_fraction(
         price_usd=price_usd, mean_usd=mean, sigma=sigma, value_times=value_times
     )
@@ -514,9 +514,9 @@ def break_even_usd(
     >>> break_even_usd(mean_usd=8, sigma=1.5, value_times=[10, 5, 2, 1]).round(1)
     array([ 10.9,  16.8, 131.2,   inf])
     """
-    mean = positive("mean_usd", mean_usd)
-    width = positive("sigma", sigma)
-    worth = non_negative("value_times", value_times)
+    mean = positive("mean_usd", mean_usd, finite=True)
+    width = positive("sigma", sigma, finite=True)
+    worth = non_negative("value_times", value_times, finite=True)
 
     def pays(log_usd: NDArray[np.float64]) -> NDArray[np.bool_]:
         price = np.exp(log_usd)

@@ -97,7 +97,7 @@ def work_energy_times(
     load = load_fraction(busy_fraction=busy_fraction, idle_fraction=idle_fraction)
     busy = fraction("busy_fraction", busy_fraction)
     some = np.where(busy > 0, busy, 1.0)
-    return np.where(busy > 0, at_least_one("pue", pue) * load / some, np.inf)[()]
+    return np.where(busy > 0, at_least_one("pue", pue, finite=True) * load / some, np.inf)[()]
 
 
 def even_idle_fraction(
@@ -142,7 +142,10 @@ def even_idle_fraction(
     >>> even_idle_fraction(**sites).round(2)
     np.float64(0.4)
     """
-    one, two = at_least_one("pue", pue), at_least_one("other_pue", other_pue)
+    one, two = (
+        at_least_one("pue", pue, finite=True),
+        at_least_one("other_pue", other_pue, finite=True),
+    )
     first = 1 / positive("busy_fraction", fraction("busy_fraction", busy_fraction)) - 1
     other = positive("other_busy_fraction", fraction("other_busy_fraction", other_busy_fraction))
     steeper = one * first - two * (1 / other - 1)
@@ -202,7 +205,7 @@ def site_usd_per_h(
     energy_h = energy_usd(
         power_w=power_w, period_h=1, electricity_usd_per_kwh=electricity_usd_per_kwh, pue=pue
     )
-    return non_negative("capital_usd_per_h", capital_usd_per_h) + load * energy_h
+    return non_negative("capital_usd_per_h", capital_usd_per_h, finite=True) + load * energy_h
 
 
 def useful_usd_per_h(
@@ -368,7 +371,7 @@ def pue_elasticity(
     ...                busy_fraction=0.6, idle_fraction=1, electricity_usd_per_kwh=0.1).round(2)
     np.float64(0.22)
     """
-    capital = non_negative("capital_usd_per_h", capital_usd_per_h)
+    capital = non_negative("capital_usd_per_h", capital_usd_per_h, finite=True)
     hour = site_usd_per_h(
         capital_usd_per_h=capital,
         power_w=power_w,
@@ -431,22 +434,17 @@ def busy_elasticity(
     ...                 electricity_usd_per_kwh=0.1).round(3)
     array([-1.  , -0.88])
     """
-    hour = site_usd_per_h(
-        capital_usd_per_h=capital_usd_per_h,
-        power_w=power_w,
-        pue=pue,
-        busy_fraction=busy_fraction,
-        idle_fraction=idle_fraction,
-        electricity_usd_per_kwh=electricity_usd_per_kwh,
-    )
-    idle = site_usd_per_h(
-        capital_usd_per_h=capital_usd_per_h,
-        power_w=power_w,
-        pue=pue,
-        busy_fraction=0,
-        idle_fraction=idle_fraction,
-        electricity_usd_per_kwh=electricity_usd_per_kwh,
-    )
+    site = {
+        "capital_usd_per_h": capital_usd_per_h,
+        "power_w": non_negative("power_w", power_w, finite=True),
+        "pue": at_least_one("pue", pue, finite=True),
+        "idle_fraction": idle_fraction,
+        "electricity_usd_per_kwh": non_negative(
+            "electricity_usd_per_kwh", electricity_usd_per_kwh, finite=True
+        ),
+    }
+    hour = site_usd_per_h(busy_fraction=busy_fraction, **site)
+    idle = site_usd_per_h(busy_fraction=0, **site)
     some = np.where(hour > 0, hour, 1.0)
     return np.where(hour > 0, -idle / some, 0.0)[()]
 
@@ -499,7 +497,7 @@ def even_usd_per_kwh(
     follows = (1 - idle) * fraction("busy_fraction", busy_fraction)
     moved = energy_kwh(power_w=power_w, period_h=1, pue=pue) * follows
     return parity_usd_per_kwh(
-        cost_usd=non_negative("capital_usd_per_h", capital_usd_per_h), energy_kwh=moved
+        cost_usd=non_negative("capital_usd_per_h", capital_usd_per_h, finite=True), energy_kwh=moved
     )
 
 
@@ -563,5 +561,5 @@ def even_busy_fraction(
     earned = each * non_negative("tokens_per_s", tokens_per_s) * SECONDS_PER_HOUR
     left = earned - energy_h * (1 - idle)
     some = np.where(left > 0, left, 1.0)
-    paid = non_negative("capital_usd_per_h", capital_usd_per_h) + energy_h * idle
+    paid = non_negative("capital_usd_per_h", capital_usd_per_h, finite=True) + energy_h * idle
     return np.where(left > 0, paid / some, np.inf)[()]

@@ -575,7 +575,7 @@ def prefill_flop(
     501
     """
     prompt = non_negative("prompt_tokens", prompt_tokens)
-    reused = non_negative("reused_tokens", reused_tokens)
+    reused = non_negative("reused_tokens", reused_tokens, finite=True)
     fresh = non_negative("prompt_tokens minus reused_tokens", prompt - reused)
     kept = non_negative("window_tokens", window_tokens) + non_negative("sink_tokens", sink_tokens)
     pairs = attended_pairs(

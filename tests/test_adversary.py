@@ -228,6 +228,23 @@ def test_of_any_possible_input_comes_a_number_or_a_limit_that_is_documented(form
 
 
 @each
+def test_what_is_infinite_has_its_limit_or_is_refused_by_name(formula):
+    valid, wrong = arguments(formula), []
+    for name in valid:
+        if name.endswith("_fraction"):
+            continue
+        try:
+            found = formula(**(valid | {name: np.inf}))
+        except ValueError as refused:
+            if not str(refused).startswith(f"{name} "):
+                wrong.append((name, str(refused)))
+        else:
+            if np.isnan(found):
+                wrong.append((name, found))
+    assert wrong == []
+
+
+@each
 def test_many_scenarios_at_once_are_each_of_them_alone_and_leave_their_input_alone(formula):
     drawn = points(formula, N_POINTS)
     swept = scenario_parameters(formula)

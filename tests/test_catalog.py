@@ -321,6 +321,7 @@ def test_an_empty_cell_is_told_its_file_line_and_column(damaged, table, column):
         ("accelerators.csv", "tdp_w", "-1", "a finite number of at least 0"),
         ("accelerators.csv", "as_of", "20-11-2026", "a date as"),
         ("accelerators.csv", "as_of", "2026-13", "a date as"),
+        ("accelerators.csv", "as_of", "2025-02-29", "a date as"),
         ("accelerators.csv", "released", "soon", "a date as"),
         ("models.csv", "embedding_params", "2x-5", "shapes as"),
         ("models.csv", "total_params_b", "7B", "a number"),

@@ -146,6 +146,7 @@ def test_a_cache_for_an_hour_is_another_price():
             r"at: the book knows no batch price of gpt-4o on 2025-01-01; its first is of 2026-10",
         ),
         ({"model": "gpt-4o", "at": "yesterday"}, ValueError, r"at must be a date as YYYY"),
+        ({"model": "gpt-4o", "at": "2026-02-31"}, ValueError, r"at must be a date as YYYY"),
     ],
 )
 def test_what_the_book_does_not_know_is_said(asked, kind, told):

@@ -282,6 +282,16 @@ MATRIX = np.ones((4, 4))
             {"values": [1], "payload_bits": 2, "group_values": 0.5},
             "group_values must be a whole number of at least 1, got 0.5",
         ),
+        (
+            "quantised",
+            {"values": MATRIX, "payload_bits": 2, "axis": 2},
+            "axis must be a whole number of -2 to 1",
+        ),
+        (
+            "quantised",
+            {"values": MATRIX, "payload_bits": 2, "axis": 0.5},
+            "axis must be a whole number of -2 to 1",
+        ),
         ("rounded_fp8", {"values": [np.inf]}, "values must be finite, got inf"),
         ("rounded_nvfp4", {"values": [np.inf]}, "values must be finite, got inf"),
         ("kivi", {"keys": [1.0], "values": MATRIX}, r"keys must have axes .* got shape \(1,\)"),

@@ -3,6 +3,7 @@
 import csv
 import gzip
 import html
+import importlib.metadata
 import importlib.util
 import io
 import json
@@ -16,6 +17,8 @@ import yaml
 from conftest import SITE
 from pybtex.database import parse_string
 from test_site import ALL_DRAWN, CLIFF, NOTEBOOKS, PAGES, SPEC, bring_to_life, opened
+
+from costlib import __version__
 
 ROOT = SITE.parents[1]
 LIVE = "figure.chart[data-drawn]"
@@ -249,6 +252,11 @@ def test_the_foot_of_a_chapter_cites_it_and_runs_it(name):
     chosen: dict = {}
     exec(given, chosen)
     assert float(value) == chosen[parameter]
+
+
+def test_the_version_to_cite_is_that_of_the_library():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert cited["version"] == __version__ == importlib.metadata.version("costlib")
 
 
 # --- search ----------------------------------------------------------------------------------
