@@ -42,7 +42,7 @@ def row(table, parameter, way=""):
 
 def test_ranges_come_from_the_books_tables(found, table):
     rent, api = row(table, "price_times", "rent"), row(table, "price_times", "API")
-    quotes = ownership.quotes("H100").set_index(["provider", "kind"]).usd_per_h
+    quotes = ownership.quotes("H100").set_index(["provider", "kind"]).usd_per_h.sort_index()
     now = quotes["Nebius", "on demand"]
     assert_allclose(rent["low"] * now, quotes["Nebius", "spot"])
     assert_allclose(rent["high"] * now, quotes["AWS", "on demand"])

@@ -29,10 +29,21 @@ def test_units_and_chapters_hold(versions, tmp_path):
     pytest.importorskip("uv")
     uv = (sys.executable, "-m", "uv", "--quiet")
     python = tmp_path / ("Scripts" if os.name == "nt" else "bin") / "python"
-    run(*uv, "venv", "--python", sys.executable, tmp_path)
+    run(*uv, "venv", "--seed", "--python", sys.executable, tmp_path)
     into = ("--python", python, "--resolution", versions, "--editable", f"{ROOT}[test]")
     run(*uv, "pip", "install", *into)
-    tests = ("-m", "pytest", "--quiet", "-p", "no:cacheprovider", "-n", "auto", "--maxfail=20")
+    tests = (
+        "-m",
+        "pytest",
+        "--quiet",
+        "-p",
+        "no:cacheprovider",
+        "-n",
+        "auto",
+        "--dist",
+        "loadfile",
+        "--maxfail=20",
+    )
     one = {"OPENBLAS_NUM_THREADS": "1"}
     run(python, *tests, "-m", QUICK, "--ignore=tests/test_build.py", "costlib", "tests", **one)
     run(python, *tests, "--nbval-lax", "--nbval-current-env", "notebooks", **one)
