@@ -21,7 +21,7 @@ import pandas as pd
 
 from costlib import _checks
 from costlib.charts import sheet
-from costlib.charts.theme import ARGUMENT, VERDICT
+from costlib.charts.theme import ARGUMENT, FONT, VERDICT
 
 __all__ = [
     "Box",
@@ -46,6 +46,7 @@ SHOWN_CHARS: Final = 200  # of one that is refused
 
 MIME: Final = "application/vnd.vegalite.v5+json"
 WIDE_PIXELS, PHONE_PIXELS, PHONE_HEIGHT = 660, 340, 300
+WIDEST_FONT = "DejaVu Sans"  # of those that a reader may have: labels get the room that it takes
 
 # JupyterLab typesets dollars in HTML and Markdown outputs; this class keeps prices as text.
 NO_MATH: Final = "mathjax_ignore tex2jax_ignore"
@@ -410,7 +411,8 @@ def figure(spec: Mapping[str, Any], *, live: bool) -> str:
 def _drawing(spec: Mapping[str, Any], width: int) -> str:
     import vl_convert
 
-    sized = json.loads(json.dumps(spec)) | {"width": width}
+    measured = json.dumps(spec).replace(json.dumps(FONT), json.dumps(WIDEST_FONT))
+    sized = json.loads(measured) | {"width": width}
     if width == PHONE_PIXELS and not spec.get("usermeta", {}).get("tall"):
         sized["height"] = min(PHONE_HEIGHT, int(sized.get("height", PHONE_HEIGHT)))
     kind = "phone" if width == PHONE_PIXELS else "wide"
@@ -419,8 +421,9 @@ def _drawing(spec: Mapping[str, Any], width: int) -> str:
 
 
 def _slim_tag(tag: re.Match[str]) -> str:
-    """A tag without what the figure says already; a tenth of a pixel is enough."""
-    text = re.sub(r' (aria-(label|roledescription|hidden)|role|class)="[^"]*"', "", tag[0])
+    """A tag without what figure and page say already; a tenth of a pixel is enough."""
+    said = r' (aria-(label|roledescription|hidden)|role|class|font-family)="[^"]*"'
+    text = re.sub(said, "", tag[0])
     return re.sub(
         r'( (?:d|transform|x|y|x1|x2|y1|y2|width|height)=")([^"]*)"',
         lambda match: match[1] + re.sub(r"(\d\.\d)\d+", r"\1", match[2]) + '"',

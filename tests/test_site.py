@@ -67,6 +67,15 @@ FIGURES = f"""(figures) => figures.map((figure) => {{
   }};
 }})"""
 
+# A margin of 16 pixels lies beside the column of a phone.
+BESIDE = """(figures) => figures.flatMap((figure) => {
+  const column = figure.getBoundingClientRect();
+  return [...figure.querySelectorAll(".view svg text")].filter((text) => {
+    const box = text.getBoundingClientRect();
+    return box.width && (box.left < column.left - 18 || box.right > column.right + 18);
+  }).map((text) => text.textContent);
+})"""
+
 EQUATIONS = """(nodes) => nodes.map((node) => {
   const svg = node.querySelector("svg");
   const box = svg?.getBoundingClientRect();
@@ -193,6 +202,10 @@ def test_every_figure_has_its_words_and_one_drawing_with_marks(visit):
         or figure["broken"]
     ]
     assert poor == []
+
+
+def test_every_word_of_a_figure_fits_beside_its_drawing(visit):
+    assert visit.page.locator("figure.chart").evaluate_all(BESIDE) == []
 
 
 def test_every_figure_with_sliders_is_drawn_without_a_warning(visit):

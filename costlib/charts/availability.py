@@ -150,7 +150,7 @@ def fleet_lines(
     color = _color(list(replica_times))
     x = alt.X(
         "fleet:Q",
-        title="The fleet now (USD a year, logarithmic)",
+        title="Fleet (USD a year, logarithmic)",
         scale=alt.Scale(type="log", domain=[10**4.5, 1e8], nice=False),
     ).axis(format="$~s", values=[1e5, 1e6, 1e7])
     y = alt.Y(

@@ -95,7 +95,7 @@ def book_lines(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
     color = alt.Color(
         "method:N",
         scale=cast(SCHEDULES),
-        legend=alt.Legend(title=None, orient="top", columns=3),
+        legend=alt.Legend(title=None, orient="top", columns=2),
     )
     last = shown[shown["year"] == 2]
     return titled(
@@ -134,7 +134,7 @@ def life_moves(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
     )
     hues = {"longer": "teal", "shorter": "magenta", "stated": "ink"}
     y = alt.Y("words:N", title=None, sort=list(shown["words"])).axis(labelLimit=180)
-    scale = alt.Scale(domain=[2, 8], nice=False)
+    scale = alt.Scale(domain=[2, 9], nice=False)
     x = alt.X("life_to_years:Q", title="Years in the books", scale=scale).axis(
         values=[2, 3, 4, 5, 6], format="d"
     )
@@ -194,7 +194,7 @@ def token_bars(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
         ],
     )[["words", "total", "text"]]
     y = alt.Y("words:N", title=None, sort=list(rows["words"])).axis(labelFontSize=13)
-    scale = alt.Scale(domain=[0, 1.45 * float(totals["total"].max())], nice=False)
+    scale = alt.Scale(domain=[0, 1.8 * float(totals["total"].max())], nice=False)
     bars = (
         alt.Chart(shown)
         .mark_bar(height=22)
@@ -300,12 +300,15 @@ def water_lines(
     x = alt.X("fall:Q", title="Rents fall by (% a year)")
     y = alt.Y(
         "months:Q",
-        title="Months in which the books carry more than the value in use",
+        title="Months in which the books exceed the value in use",
         scale=alt.Scale(domain=[0, high], nice=False),
     ).axis(values=list(range(0, int(high) + 1, 12)))
     return titled(
         alt.layer(
-            *(reference(round(100 * at, 1), words, axis="x") for words, at in marks.items()),
+            *(
+                reference(round(100 * at, 1), words, axis="x", row=row)
+                for row, (words, at) in enumerate(marks.items())
+            ),
             alt.Chart(shown).mark_line(interpolate="step-after").encode(x, y, color),
             labels,
         ),

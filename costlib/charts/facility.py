@@ -117,7 +117,7 @@ def idle_lines(sites: Mapping[str, tuple[float, float]], *, subtitle: str) -> An
             alt.X("idle:Q", title="Power drawn when idle (% of full power)")
             .scale(domain=[0, 100])
             .axis(values=[0, 20, 40, 60, 80, 100]),
-            alt.Y("times:Q", title="Energy of the same work (×, a full machine at PUE 1 is 1)")
+            alt.Y("times:Q", title="Energy of the work (×, full at PUE 1 is 1)")
             .scale(domain=[0, high], nice=False)
             .axis(tickCount=5),
             color,

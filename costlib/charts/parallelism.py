@@ -216,7 +216,7 @@ def ring_crossing(*, queries: float, passing_s: float, computing_s: float, subti
         }
     )
     lines["text"] = [f"{value:.2g} ms" for value in lines["ms"]]
-    low, high = float(lines["ms"].min()), float(lines["ms"].max())
+    low, high = float(lines["ms"].min()), 4 * float(lines["ms"].max())  # room for words
     color = alt.Color(
         "name:N",
         scale=alt.Scale(

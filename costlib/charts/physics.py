@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 KTOK = units.TOKENS_PER_KTOK
-CONTEXT_TITLE = "Context per user (thousand tokens)"
+CONTEXT_TITLE = "Thousand tokens per user"
 USD_TITLE = "USD per million output tokens"
 
 

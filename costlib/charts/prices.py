@@ -336,7 +336,7 @@ def contract_lines(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
     lines = (
         alt.Chart(rows)
         .mark_line()
-        .encode(alt.X("used:Q", title="Used in the year, at list (million USD)"), y, color)
+        .encode(alt.X("used:Q", title="Used, at list (million USD)"), y, color)
     )
     labels = end_labels(
         rows.assign(text=rows["paid"].map("${:.1f} M".format)),

@@ -331,7 +331,7 @@ def staffing_lines(
         .encode(
             alt.X(
                 "load:Q",
-                title="Mean work, in servers that it would fill (logarithmic)",
+                title="Mean work (servers, logarithmic)",
                 scale=alt.Scale(type="log", domain=[5, 3000], nice=False),
             ).axis(values=[5, 10, 30, 100, 300, 1000, 3000], format=",~g"),
             alt.Y("busy:Q", title="Servers busy in the mean (%)").scale(domain=[0, 100]),

@@ -165,7 +165,7 @@ def _axes() -> tuple[Any, Any]:
         alt.X("share:Q", title="Queries sent to the strong model (%)")
         .scale(domain=[0, 100])
         .axis(values=[0, 20, 40, 60, 80, 100]),
-        alt.Y("cost:Q", title="An answer with its failures (% of the strong model’s)").scale(
+        alt.Y("cost:Q", title="Answer with failures (% of the strong one’s)").scale(
             domain=[0, TOP]
         ),
     )

@@ -252,7 +252,7 @@ def hits_by_edits(
         scale=alt.Scale(domain=names, range=[hue(c) for c in ("brown", "blue", "teal")]),
         legend=None,
     )
-    x = alt.X("edited:Q", title="Turns that edit something sent before (%)").scale(domain=[0, 100])
+    x = alt.X("edited:Q", title="Turns that edit what was sent (%)").scale(domain=[0, 100])
     y = alt.Y("hit:Q", title="Input tokens found in the cache (%)")
     y = y.scale(domain=[0, 108]).axis(values=[0, 25, 50, 75, 100])
     lines = alt.Chart(shown[["edited", "hit", "name"]]).mark_line().encode(x, y, color)

@@ -280,8 +280,11 @@ def rounded(values: Any) -> list[float]:
     return [float(f"{value:.4g}") for value in np.asarray(values, dtype=float)]
 
 
-def reference(value: float, words: str, *, axis: str = "y") -> Any:
-    """A value that the reader knows: a thin dotted rule with its words on it, no colour."""
+def reference(value: float, words: str, *, axis: str = "y", row: int = 0) -> Any:
+    """A value that the reader knows: a thin dotted rule with its words on it, no colour.
+
+    Words of upright rules that stand close together go into a row each.
+    """
     rows = pd.DataFrame({"value": [value], "words": [words]})
     rule = alt.Chart(rows).mark_rule(strokeDash=[2, 3], strokeWidth=1.25, color=hue("muted"))
     label = alt.Chart(rows).mark_text(
@@ -290,7 +293,10 @@ def reference(value: float, words: str, *, axis: str = "y") -> Any:
     if axis == "y":
         pair = rule.encode(y="value:Q"), label.encode(x=alt.value(0), y="value:Q", text="words:N")
     else:
-        pair = rule.encode(x="value:Q"), label.encode(x="value:Q", y=alt.value(12), text="words:N")
+        pair = (
+            rule.encode(x="value:Q"),
+            label.encode(x="value:Q", y=alt.value(12 + 15 * row), text="words:N"),
+        )
     return alt.layer(*pair)
 
 

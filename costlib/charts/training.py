@@ -336,7 +336,7 @@ def saving_lines(of: laws.Target, *, served: float, served_times: float) -> Any:
     color = line_colours(list(dict.fromkeys(rows["name"])), ("magenta", "ink"))
     high = 100.0
     y = (
-        alt.Y("saved:Q", title="Saved by the cheapest life (% of training and serving)")
+        alt.Y("saved:Q", title="Saved by the cheapest life (% of the whole)")
         .scale(domain=[0, high], nice=False)
         .axis(values=[0, 20, 40, 60, 80, 100])
     )
@@ -417,7 +417,7 @@ def tenant_lines(rows: pd.DataFrame, *, n_tenants: float, subtitle: str) -> Any:
     low, high = 0.6 * long["usd"].min(), 1.6 * long["usd"].max()
     color = line_colours(WAYS, list(TENANTS.values()))
     x = _powers(
-        "Tenants on one base (logarithmic)",
+        "Tenants (logarithmic)",
         "tenants",
         float(long["tenants"].min()),
         float(long["tenants"].max()),

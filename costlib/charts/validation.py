@@ -62,7 +62,7 @@ def step_terms(terms_s: Mapping[str, Any], light_s: Any, clients: Sequence[float
         .encode(
             alt.X("ms:Q", title="Milliseconds of a decode step"),
             y,
-            alt.Color("term:N", scale=cast(TERM_HUES), legend=alt.Legend(columns=4)),
+            alt.Color("term:N", scale=cast(TERM_HUES), legend=alt.Legend(columns=3)),
             order="order:Q",
         )
     )
