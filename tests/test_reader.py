@@ -180,7 +180,7 @@ def test_the_data_of_a_live_chart_are_those_of_its_sliders(browser, site):
     first = taken(seen.page, figure.locator(".csv"))
     assert first[0][:3] == [
         "layer",
-        "context_k [Context per user (thousand tokens)]",
+        "context_k [Thousand tokens per user]",
         "usd [USD per million output tokens]",
     ]
     rent = first[0].index("gpu_rent_usd_per_hour")
