@@ -68,7 +68,7 @@ def work_lines(
     last = shown.sort_values("busy").groupby("name", sort=False).last().reset_index()
     labels = (
         alt.Chart(last)
-        .mark_text(align="right", dx=-4, dy=-20, fontWeight=600)
+        .mark_text(align="left", dx=8, fontWeight=600)
         .encode(x, y, color, text="name:N")
     )
     return titled(
@@ -96,10 +96,13 @@ def rent_dots(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
     x = alt.X("usd_per_h:Q", title="USD per GPU and hour", scale=alt.Scale(domainMin=0)).axis(
         format="$.0f", tickMinStep=1
     )
-    y = alt.Y("label:N", title=None, sort=alt.SortField("usd_per_h")).axis(labelLimit=200)
+    y = alt.Y("label:N", title=None, sort=alt.SortField("usd_per_h")).axis(None)
     base = alt.Chart(shown)
-    return titled(
+    chart = titled(
         alt.layer(
+            base.mark_text(align="left", dy=-15, fontSize=12, color=hue("muted")).encode(
+                y=y, x=alt.value(0), text="label:N"
+            ),
             base.mark_circle(size=80, opacity=1).encode(
                 x,
                 y,
@@ -115,8 +118,10 @@ def rent_dots(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
         subtitle=subtitle,
         description=f"Dots of {len(shown)} quotes, {usd(float(shown['usd_per_h'].min()))} to "
         f"{usd(float(shown['usd_per_h'].max()))} an hour.",
-        height=22 * len(shown) + 20,
+        height=36 * len(shown) + 20,
     )
+    chart.usermeta = {"note": "", "tall": True}  # a phone shows every quote
+    return chart
 
 
 def regime_lines(
@@ -185,7 +190,7 @@ def return_lines(
     last = shown.sort_values("busy").groupby("name", sort=False).last().reset_index()
     labels = (
         alt.Chart(last)
-        .mark_text(align="right", dx=-4, dy=-28, fontWeight=600)
+        .mark_text(align="left", dx=8, fontWeight=600)
         .encode(x, y, color, text="name:N")
     )
     return titled(
