@@ -20,6 +20,7 @@ __all__ = [
     "at_least_one",
     "finite",
     "fraction",
+    "generator",
     "non_negative",
     "over_groups",
     "positive",
@@ -73,6 +74,15 @@ def power_of_2(name: str, value: ArrayLike) -> Floats:
     """Return `value` as floats, or raise ValueError unless every entry is 2, 4, 8 and so on."""
     array = np.asarray(whole(name, value))
     return _require(name, array, (array > 1) & (np.frexp(array)[0] == 0.5), "must be a power of 2")
+
+
+def generator(seed: int | np.random.Generator) -> np.random.Generator:
+    """Return a source of draws, or raise ValueError unless `seed` is one or can start one."""
+    if isinstance(seed, np.random.Generator):
+        return seed
+    if isinstance(seed, int | np.integer) and not isinstance(seed, np.timedelta64) and seed >= 0:
+        return np.random.default_rng(seed)
+    raise ValueError(f"seed must be a whole number of at least 0 or a generator, got {seed!r}")
 
 
 def within(name: str, value: Floats, whole_name: str, whole: Floats) -> Floats:

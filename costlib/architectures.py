@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from costlib import catalog, kv, pricing, roofline, serving, work
+from costlib._checks import fraction, positive
 from costlib.pricebook import Price
 from costlib.study import Rig
 from costlib.units import BITS_PER_BYTE, GB, TOKENS_PER_MTOK
@@ -240,7 +241,8 @@ def request_costs(
         decode_usd and usd.
     """
     context, share = np.broadcast_arrays(
-        np.asarray(context_tokens, dtype=np.float64), np.asarray(output_fraction, dtype=np.float64)
+        positive("context_tokens", context_tokens, finite=True),
+        fraction("output_fraction", output_fraction),
     )
     answer = context * share
     frames = []

@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from costlib import pricebook, pricing
+from costlib._checks import non_negative
 from costlib.tables import UnknownNameError
 from costlib.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, TOKENS_PER_MTOK
 from costlib.workloads import length_table, workloads
@@ -84,7 +85,7 @@ def by_length(
     model: str, input_tokens: ArrayLike, *, output_tokens: float, at: str | None = None
 ) -> NDArray[np.float64]:
     """Bill of a request in USD by the length of its prompt, tiers and all."""
-    prompts = np.asarray(input_tokens, dtype=np.float64)
+    prompts = np.asarray(non_negative("input_tokens", input_tokens))
     prices = pricebook.request_prices(model, prompts, at=at)
     return np.asarray(
         pricing.request_usd(input_tokens=prompts, output_tokens=output_tokens, **prices)

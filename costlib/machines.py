@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from costlib import catalog, kv, links, roofline, serving, tables, units, work
-from costlib._checks import Floats
+from costlib._checks import Floats, positive
 
 __all__ = ["ACTIVATION_BYTES", "ring_decode", "ring_prefill", "sram_users", "tensor_parallel"]
 
@@ -44,6 +44,9 @@ def ring_decode(
     """
     of, device = catalog.model(model), catalog.accelerator(accelerator)
     group = _only_group(of)
+    positive("context_tokens", context_tokens, finite=True)
+    positive("ring", ring, finite=True)
+    positive("tensor_width", tensor_width, finite=True)
     block = context_tokens / ring
     computing = roofline.flop_s(
         flop=work.attention_flop(
@@ -194,11 +197,11 @@ def sram_users(
             weight_bits=weight_bits,
         )
     )
-    contexts = np.atleast_1d(np.asarray(context_tokens, float))
+    contexts = np.atleast_1d(positive("context_tokens", context_tokens, finite=True))
     each = kv.sequence_bytes(
         contexts,
         **catalog.cache_layers(of),
-        bytes_per_value=cache_bits / units.BITS_PER_BYTE,
+        bytes_per_value=float(positive("cache_bits", cache_bits)) / units.BITS_PER_BYTE,
         bytes_per_state_value=2,
     )
     parts = []

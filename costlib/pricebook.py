@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from costlib._checks import non_negative
 from costlib.columns import is_date
 from costlib.tables import TableError, UnknownNameError, lookup, rows
 
@@ -163,7 +164,8 @@ def price(
     2.5
     """
     tiers = _tiers(_offer(model).name, _date(at), service)
-    return next(row for row in reversed(tiers) if row.above_input_tokens < max(input_tokens, 1))
+    length = max(float(non_negative("input_tokens", input_tokens)), 1)
+    return next(row for row in reversed(tiers) if row.above_input_tokens < length)
 
 
 def _date(at: str | None) -> str:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costlib import units
+from costlib._checks import positive
 from costlib.pricebook import Price
 from costlib.pricing import request_usd
 from costlib.requestlog import Log
@@ -264,7 +265,7 @@ def dispersion(arrival_s: NDArray[np.float64], *, window_s: float) -> float:
 
 def _counts(arrival_s: NDArray[np.float64], window_s: float) -> NDArray[np.int64]:
     """Arrivals in each whole window."""
-    since = (arrival_s - arrival_s[0]) / window_s
+    since = (arrival_s - arrival_s[0]) / positive("window_s", window_s, finite=True)
     whole = int(since[-1])
     return np.bincount(since[since < whole].astype(np.int64), minlength=whole)
 

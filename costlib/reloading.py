@@ -104,7 +104,7 @@ def reloads(
     rent = float(non_negative("rent_usd_per_h", rent_usd_per_h))
     layout: dict[str, Any] = {
         "weight_format": weight_format,
-        "cache_bits": cache_bits,
+        "cache_bits": positive("cache_bits", cache_bits),
         "n_accelerators": n_accelerators,
         "n_clients": 1,
         "output_tokens": 1,

@@ -13,7 +13,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from costlib import workloads
-from costlib._checks import positive
+from costlib._checks import generator, positive
 from costlib.replica import Replica
 from costlib.response import under_load
 from costlib.simulate import Served, served
@@ -96,7 +96,7 @@ def scored(
     rows = []
     for load in loads:
         rate = float(positive("loads", load)) * top
-        random = np.random.default_rng(seed)
+        random = generator(seed)
         arrivals = workloads.poisson_s(n_requests, requests_per_s=rate, seed=random)
         done = served(workloads.drawn(name, arrivals, seed=random), replica)
         head: dict[str, Any] = {"workload": name, "load": load, "requests_per_s": rate}
@@ -140,7 +140,7 @@ def against_poisson(
     number, rows = requests.arrival_s.size, []
     for load in tqdm(loads, desc="loads", leave=False, disable=not progress):
         rate = float(positive("loads", load)) * top
-        random = np.random.default_rng(seed)
+        random = generator(seed)
         prompts, answers = random.integers(number, size=(2, N_POISSON))
         evenly = Requests(
             arrival_s=workloads.poisson_s(N_POISSON, requests_per_s=rate, seed=random),
@@ -187,7 +187,7 @@ def dispatched(
     if positive("n_replicas", n_replicas) % 1:
         raise ValueError(f"n_replicas must be a whole number, got {n_replicas!r}")
     number = requests.arrival_s.size
-    random = np.random.default_rng(seed)
+    random = generator(seed)
     chosen = random.integers(n_replicas, size=number)
     if how == "round robin":
         chosen = np.arange(number) % n_replicas

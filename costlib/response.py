@@ -242,6 +242,8 @@ def most_requests_per_s(
     """
     positive("ttft_s", ttft_s)
     positive("tpot_s", tpot_s)
+    fraction("quantile", quantile)
+    positive("precision", precision, finite=True)
     fraction("load_fraction", load_fraction)
 
     def at(rate: float) -> Response:

@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from costlib import routing, tables
+from costlib._checks import generator
 from costlib._files import csv_rows, printable
 
 __all__ = [
@@ -188,7 +189,7 @@ def _length_gain(groups: pd.DataFrame, trained_on: str) -> pd.Series:
 
 def _halves(rows: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Every query in one of two halves by chance; rows hold queries of one outcome."""
-    drawn = np.random.default_rng(seed).binomial(rows["n"].astype(int), 0.5)
+    drawn = generator(seed).binomial(rows["n"].astype(int), 0.5)
     part = drawn / rows["n"].to_numpy()
     sums = rows[SUMS].to_numpy()
     first = pd.DataFrame(sums * part[:, None], columns=SUMS).assign(

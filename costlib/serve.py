@@ -385,6 +385,7 @@ def open_loop(
     """
     used = constants() if used is None else used
     arriving = positive("requests_per_s", requests_per_s)
+    spread = non_negative("prompt_scv", prompt_scv)
     shape = np.broadcast_shapes(_shape(load), np.shape(arriving))
     full = prediction(dataclasses.replace(load, n_clients=np.full(shape, np.inf)), used)
     wanted = arriving * load.output_tokens
@@ -401,7 +402,7 @@ def open_loop(
     wait = queueing.wait_s(
         requests_per_s=arriving,
         service_s=done.prompt_s / load.pipeline_stages,
-        service_scv=prompt_scv,
+        service_scv=spread,
     )
     ttft = np.where(full.tokens_per_s > wanted, quiet.ttft_s + wait, np.inf)[()]
     low_end, high_end = used.interval.get("ttft_s", (1.0, 1.0))

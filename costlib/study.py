@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import brentq
 
 from costlib import catalog
+from costlib._checks import finite, non_negative, positive
 from costlib.plans import plan
 
 __all__ = [
@@ -99,8 +100,15 @@ def card(
     if not peak > 0:
         has = ", ".join(name for name, rate in device.peak_flop_per_s.items() if rate > 0)
         raise ValueError(f"activations: {device.name} has no {activations} peak; it has {has}")
+    positive("weight_bits", weight_bits)
+    positive("cache_bits", cache_bits)
+    non_negative("rent_usd_per_h", rent_usd_per_h)
+    non_negative("reserved_bytes", reserved_bytes)
+    positive("n_accelerators", n_accelerators, finite=True)
     return Rig(
-        memory_bytes=device.memory_bytes if memory_bytes is None else memory_bytes,
+        memory_bytes=device.memory_bytes
+        if memory_bytes is None
+        else float(positive("memory_bytes", memory_bytes)),
         memory_bytes_per_s=device.memory_bytes_per_s,
         peak_flop_per_s=peak,
         rent_usd_per_h=rent_usd_per_h,
@@ -239,6 +247,8 @@ def flip_point(
     def distance(value: float) -> float:
         return float(np.clip(float(formula(value)) - target, -1e300, 1e300))
 
+    for name, value in {"low": low, "high": high, "target": target}.items():
+        finite(name, value)
     ends = distance(low), distance(high)
     if ends[0] * ends[1] > 0:
         raise ValueError(

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from costlib import catalog, quantizing, roofline, shrinking, tables, work
+from costlib._checks import positive
 from costlib.study import Rig
 from costlib.units import GB
 
@@ -110,7 +111,7 @@ def costs(
     UnknownNameError
         If there is no such variant.
     """
-    context = np.asarray(context_tokens, dtype=np.float64)
+    context = np.atleast_1d(positive("context_tokens", context_tokens, finite=True))
     found = variants()
     frames = []
     for name in [BASELINE, *(names or found)]:

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from costlib import sessions as growth
 from costlib import units
-from costlib._checks import non_negative, positive
+from costlib._checks import generator, non_negative, positive
 from costlib.lengths import length_quantiles
 from costlib.tables import by_name, lookup, rows
 
@@ -155,7 +155,7 @@ def drawn(name: str, arrivals_s: ArrayLike, *, seed: Seed) -> Requests:
     >>> float((agents.cached_tokens.sum() / agents.input_tokens.sum()).round(2))
     0.96
     """
-    random = np.random.default_rng(seed)
+    random = generator(seed)
     times = np.atleast_1d(np.asarray(arrivals_s, dtype=np.float64))
     table = length_table(name)
     prompts, answers = table["input_tokens"], table["output_tokens"]
@@ -195,7 +195,7 @@ def poisson_s(n_requests: int, *, requests_per_s: float, seed: Seed) -> Floats:
     >>> poisson_s(1_000_000, requests_per_s=4, seed=1)[-1].round(-3)
     np.float64(250000.0)
     """
-    gaps = np.random.default_rng(seed).standard_exponential(_count("n_requests", n_requests))
+    gaps = generator(seed).standard_exponential(_count("n_requests", n_requests))
     return np.cumsum(gaps) / _rate("requests_per_s", requests_per_s)
 
 
@@ -213,7 +213,7 @@ def bursty_s(n_requests: int, *, requests_per_s: float, gap_scv: float, seed: Se
     n = _count("n_requests", n_requests)
     if scv == 0:
         return np.arange(1, n + 1) / rate
-    gaps = np.random.default_rng(seed).standard_gamma(1 / scv, size=n)
+    gaps = generator(seed).standard_gamma(1 / scv, size=n)
     return np.cumsum(gaps) * (scv / rate)
 
 
@@ -238,7 +238,7 @@ def day_shaped_s(
     """
     rate = _rate("requests_per_s", requests_per_s)
     period = _rate("period_s", period_s)
-    if not 1 <= peak_to_mean <= 2:
+    if not 1 <= positive("peak_to_mean", peak_to_mean) <= 2:
         raise ValueError(f"peak_to_mean must lie in [1, 2], got {peak_to_mean!r}")
     turn = 2 * np.pi
     even = poisson_s(n_requests, requests_per_s=rate, seed=seed) * (turn / period)
@@ -301,7 +301,7 @@ def spread(requests: Requests, *, tick_s: float, seed: Seed) -> Requests:
     steps = np.diff(np.unique(times))
     if steps.size and steps.min() < tick * (1 - 1e-9):
         raise ValueError(f"tick_s must not exceed the shortest step, {steps.min():g}, got {tick:g}")
-    within = np.random.default_rng(seed).random(times.size) * tick
+    within = generator(seed).random(times.size) * tick
     return _with(requests, arrival_s=np.sort(times + within))
 
 
@@ -356,7 +356,7 @@ def sessions(
     >>> two.input_tokens, two.cached_tokens, np.diff(two.arrival_s)
     (array([10000, 12000, 14000]), array([    0, 10000, 12000]), array([30., 30.]))
     """
-    random = np.random.default_rng(seed)
+    random = generator(seed)
     begin = poisson_s(
         _count("n_sessions", n_sessions),
         requests_per_s=_rate("sessions_per_s", sessions_per_s),
@@ -451,7 +451,8 @@ def _none(n: int) -> Counts:
 
 
 def _count(name: str, value: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
+    span = isinstance(value, bool | np.timedelta64)  # numpy takes a span of time for a whole number
+    if span or not isinstance(value, int | np.integer) or value < 1:
         raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
     return int(value)
 

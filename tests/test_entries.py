@@ -1,0 +1,166 @@
+"""Where users come in, above the formulas: what is no input is refused there, too, by its name."""
+
+import inspect
+import zlib
+from functools import partial
+
+import numpy as np
+import pytest
+from test_adversary import N_BAD, impossible, refusals
+
+from costlib import (
+    architectures,
+    bills,
+    catalog,
+    deploy,
+    laws,
+    lengths,
+    machines,
+    ownership,
+    pricebook,
+    profile,
+    reloading,
+    replays,
+    replica,
+    response,
+    serve,
+    simulate,
+    study,
+    tenants,
+    variants,
+    workloads,
+)
+
+NAMES = [
+    "architectures.request_costs",
+    "bills.by_length",
+    "deploy.scenarios",
+    "laws.allocation",
+    "lengths.lognormal_fit",
+    "machines.ring_decode",
+    "machines.sram_users",
+    "ownership.cold_start",
+    "pricebook.price",
+    "profile.dispersion",
+    "reloading.reloads",
+    "replays.dispatched",
+    "replica.replica",
+    "response.most_requests_per_s",
+    "response.under_load",
+    "serve.open_loop",
+    "simulate.served",
+    "study.card",
+    "tenants.adapter_params",
+    "variants.costs",
+    "workloads.bursty_s",
+    "workloads.day_shaped_s",
+    "workloads.poisson_s",
+    "workloads.sessions",
+]
+
+
+@pytest.fixture(scope="module")
+def entries():
+    """Where a user comes in: a function and a valid call, what is tried last."""
+    small = ("Llama-3.1-8B", "H100")
+    h100 = catalog.accelerator("H100")
+    rig = replica.replica(*small, input_tokens=1000, output_tokens=100)
+    load = deploy.scenarios(*small, n_clients=8)
+    device = {"weight_bits": 8, "cache_bits": 8, "rent_usd_per_h": 2.5, "reserved_bytes": 6e9}
+    card = study.card(h100, activations="bf16", n_accelerators=4, **device)
+    asked = workloads.drawn("chat", [1.0, 2.0, 3.0], seed=1)
+    lengths_of = {"input_tokens": [1000], "output_tokens": [100], "cached_tokens": [0]}
+    layout = {"n_accelerators": 1, "pipeline_stages": 1, "attention_replicas": 1}
+    layout |= {"expert_groups": 1, "n_clients": 8, "input_tokens": 1000, "output_tokens": 100}
+    layout |= {"reused_fraction": 0.1, "expert_skew": 0, "draft_tokens": 0, "block_tokens": 16}
+    layout |= {"acceptance_fraction": 0.5, "draft_step_fraction": 0.1, "cache_bits": 8}
+    ring = {"context_tokens": 1e6, "ring": 128, "tensor_width": 1, "link_bytes_per_s": 5e10}
+    ring |= {"latency_s": 1e-5, "weight_bits": 8, "bytes_per_value": 2}
+    stream = {"n_requests": 10, "requests_per_s": 1, "seed": 1}
+    agents = {"n_sessions": 5, "sessions_per_s": 1, "n_turns": 4, "start_tokens": 100, "seed": 1}
+    agents |= {"turn_tokens": 10, "output_tokens": [10], "think_s": [1.0], "answer_s": [1.0]}
+    agents |= {"compact_at_tokens": 1000, "compacted_tokens": 100, "stable_tokens": 10}
+    limits = {"ttft_s": 2, "tpot_s": 0.1, "quantile": 0.9, "load_fraction": 0.9, "precision": 0.01}
+    again = {"context_tokens": [8000], "rent_usd_per_h": 2, "new_tokens": 100, "cache_bits": 8}
+    return {
+        "architectures.request_costs": (
+            partial(architectures.request_costs, rig=card),
+            {"context_tokens": [8000], "output_fraction": [0.3], "compute_fraction": 0.5},
+        ),
+        "bills.by_length": (
+            partial(bills.by_length, "gpt-4o"),
+            {"input_tokens": [100], "output_tokens": 10},
+        ),
+        "deploy.scenarios": (partial(deploy.scenarios, *small), layout),
+        "laws.allocation": (partial(laws.allocation, "Refit"), {"budget_flop": 1e23}),
+        "lengths.lognormal_fit": (lengths.lognormal_fit, {"lengths_tokens": [10, 20, 30]}),
+        "machines.ring_decode": (partial(machines.ring_decode, "Llama-3.1-70B", "H100"), ring),
+        "machines.sram_users": (
+            partial(machines.sram_users, "Llama-3.1-70B"),
+            {"weight_bits": 8, "cache_bits": 8, "context_tokens": [4000]},
+        ),
+        "ownership.cold_start": (
+            partial(ownership.cold_start, *small, weight_format="fp8"),
+            {"n_accelerators": 1, "fixed_s": 30},
+        ),
+        "pricebook.price": (partial(pricebook.price, "gpt-4o"), {"input_tokens": 100}),
+        "profile.dispersion": (partial(profile.dispersion, np.arange(100.0)), {"window_s": 5}),
+        "reloading.reloads": (partial(reloading.reloads, *small), again | {"n_accelerators": 1}),
+        "replays.dispatched": (
+            partial(replays.dispatched, asked, rig, how="random"),
+            {"n_replicas": 2, "seed": 0},
+        ),
+        "replica.replica": (
+            partial(replica.replica, *small),
+            {"input_tokens": 1000, "output_tokens": 100, "n_accelerators": 1}
+            | {"chunk_tokens": 2048, "most_running": 64},
+        ),
+        "response.most_requests_per_s": (
+            partial(response.most_requests_per_s, rig),
+            limits | lengths_of,
+        ),
+        "response.under_load": (
+            partial(response.under_load, rig),
+            lengths_of | {"requests_per_s": 1},
+        ),
+        "serve.open_loop": (
+            partial(serve.open_loop, load),
+            {"requests_per_s": 1, "prompt_scv": 1},
+        ),
+        "simulate.served": (partial(simulate.served, asked, rig), {"most_output_tokens": 100}),
+        "study.card": (
+            partial(study.card, h100, activations="bf16"),
+            device | {"n_accelerators": 4},
+        ),
+        "tenants.adapter_params": (partial(tenants.adapter_params, "Llama-2-7B"), {"rank": 16}),
+        "variants.costs": (partial(variants.costs, rig=card), {"context_tokens": [8000]}),
+        "workloads.bursty_s": (workloads.bursty_s, stream | {"gap_scv": 2}),
+        "workloads.day_shaped_s": (
+            workloads.day_shaped_s,
+            stream | {"peak_to_mean": 1.5, "period_s": 86400.0},
+        ),
+        "workloads.poisson_s": (workloads.poisson_s, stream),
+        "workloads.sessions": (workloads.sessions, agents),
+    }
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_no_input_is_refused_by_the_name_of_its_parameter(entries, name):
+    assert set(entries) == set(NAMES)
+    entry, valid = entries[name]
+    entry(**valid)
+    draw = np.random.default_rng(zlib.crc32(name.encode()))
+    unset = {
+        parameter
+        for parameter, given in inspect.signature(entry).parameters.items()
+        if given.default is None
+    }
+
+    def bad(parameter):
+        for value in impossible(parameter, draw, -(-N_BAD // len(valid))):
+            if value is not None or parameter not in unset:
+                yield value
+
+    wrong, tried = refusals(entry, valid, bad)
+    assert wrong == []
+    assert tried >= N_BAD
