@@ -163,9 +163,7 @@ def kingman_wait_s(
     """
     service = non_negative("service_s", service_s)
     load = non_negative("requests_per_s", requests_per_s) * service
-    spread = non_negative("arrival_scv", arrival_scv, finite=True) + non_negative(
-        "service_scv", service_scv
-    )
+    spread = non_negative("arrival_scv", arrival_scv) + non_negative("service_scv", service_scv)
     idle = np.where(load < 1, 1.0 - load, 1.0)
     return np.where(load < 1, load * service * spread / (2 * idle), np.inf)[()]
 
@@ -211,7 +209,7 @@ def kingman_bound_s(
     rate, service = positive("requests_per_s", requests_per_s), non_negative("service_s", service_s)
     load = rate * service
     variances = (
-        non_negative("arrival_scv", arrival_scv, finite=True) / rate**2
+        non_negative("arrival_scv", arrival_scv) / rate**2
         + non_negative("service_scv", service_scv) * service**2
     )
     idle = np.where(load < 1, 1.0 - load, 1.0)

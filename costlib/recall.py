@@ -100,7 +100,7 @@ def window_recall_fraction(
         positive("window_tokens", window_tokens),
         non_negative("sink_tokens", sink_tokens),
         fraction("match_fraction", match_fraction),
-        non_negative("sharpness", sharpness),
+        non_negative("sharpness", sharpness, finite=True),
         seed=seed,
     )
 
@@ -180,7 +180,7 @@ def eviction_recall_fraction(
         positive("budget_tokens", budget_tokens),
         positive("observed_tokens", whole("observed_tokens", observed_tokens)),
         fraction("match_fraction", match_fraction),
-        non_negative("sharpness", sharpness),
+        non_negative("sharpness", sharpness, finite=True),
         seed=seed,
     )
 
@@ -327,7 +327,7 @@ def kivi_recall_fraction(
         positive("group_values", group_values),
         non_negative("residual_tokens", residual_tokens),
         fraction("match_fraction", match_fraction),
-        non_negative("sharpness", sharpness),
+        non_negative("sharpness", sharpness, finite=True),
         seed=seed,
     )
 

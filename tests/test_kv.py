@@ -188,3 +188,11 @@ def test_a_value_takes_room(width):
     given = {"bytes_per_value": 2, "bytes_per_state_value": 4} | {width: 0}
     with pytest.raises(ValueError, match=f"^{width} must be positive, got 0.0"):
         kv.sequence_bytes(1_000, **JAMBA, **given)
+
+
+@pytest.mark.parametrize("formula", ["bytes_per_token", "state_bytes"])
+def test_no_model_has_layers_without_end(formula):
+    shape = {"bytes_per_token": {"n_kv_heads": 8, "cached_dim": 256, "bytes_per_value": 1}}
+    given = shape.get(formula, {"state_values": 0})
+    with pytest.raises(ValueError, match=r"^n_layers must be finite, got inf"):
+        getattr(kv, formula)(n_layers=np.inf, **given)

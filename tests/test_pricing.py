@@ -374,3 +374,34 @@ def test_what_weighs_nothing_cannot_be_split():
         pricing.split_usd_per_mtok(
             bill_usd=1, own_tokens=0, other_tokens=0, own_weight=1, other_weight=1
         )
+
+
+ENDLESS = {
+    "dominated_tokens": {
+        "tier_tokens": 200_000,
+        "short_usd_per_mtok": 1.25,
+        "long_usd_per_mtok": 2.5,
+        "value_usd_per_mtok": np.inf,
+    },
+    "request_usd": {
+        "input_tokens": np.inf,
+        "written_tokens": np.inf,
+        "output_tokens": 1,
+        "input_usd_per_mtok": 1,
+        "output_usd_per_mtok": 1,
+    },
+    "split_usd_per_mtok": {
+        "bill_usd": 1,
+        "own_tokens": 1,
+        "other_tokens": 1,
+        "own_weight": np.inf,
+        "other_weight": 1,
+    },
+}
+
+
+@pytest.mark.parametrize("formula", ENDLESS)
+def test_what_has_no_limit_is_refused(formula):
+    last = [name for name, value in ENDLESS[formula].items() if np.isinf(value)][-1]
+    with pytest.raises(ValueError, match=f"^{last} must be finite, got inf"):
+        getattr(pricing, formula)(**ENDLESS[formula])

@@ -318,3 +318,10 @@ def test_a_class_below_nothing_is_refused_by_name_and_place(parameter):
     given = {"requests_per_s": [0.1, 0.2], "service_s": [1, 2], "service_scv": [1, 1]}
     with pytest.raises(ValueError, match=rf"^{parameter} must not be negative.*-1\.0 at index 1"):
         queueing.priority_wait_s(**(given | {parameter: [1, -1]}))
+
+
+def test_a_correction_has_no_limit_in_the_spread_of_the_gaps():
+    load = {"requests_per_s": 0.5, "service_s": 1, "service_scv": 1}
+    assert queueing.kingman_wait_s(**load, arrival_scv=np.inf) == np.inf
+    with pytest.raises(ValueError, match=r"^arrival_scv must be finite, got inf"):
+        queueing.klb_wait_s(**load, arrival_scv=np.inf)
