@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from costlib import catalog, kv, pricing, roofline, serving, work
-from costlib._checks import fraction, positive
+from costlib._checks import fraction, non_negative, positive
 from costlib.pricebook import Price
 from costlib.study import Rig
 from costlib.units import BITS_PER_BYTE, GB, TOKENS_PER_MTOK
@@ -93,6 +93,8 @@ def decode_costs(
         Rows (architecture, context_tokens) with sequence_bytes, n_users, step_s, bound,
         flat_usd_per_mtok and usd_per_mtok; where nobody fits the costs are infinite.
     """
+    positive("context_tokens", context_tokens, finite=True)
+    positive("user_tokens_per_s", user_tokens_per_s, finite=True)
     context = np.asarray(context_tokens, dtype=np.float64)
     devices = rig.n_accelerators
     frames = []
@@ -194,6 +196,8 @@ def rig_costs(
     -------
         One row per rig: short_users, long_users, short_usd, long_usd and their ratio.
     """
+    positive("short_tokens", short_tokens, finite=True)
+    positive("long_tokens", long_tokens, finite=True)
     frames = [decode_costs([short_tokens, long_tokens], rig, names=[name]) for rig in rigs.values()]
     users = np.array([frame["n_users"] for frame in frames])
     cost = np.array([frame["usd_per_mtok"] for frame in frames])
@@ -348,6 +352,9 @@ def request_break_even(
         finds the same prefix in its own cache, "recomputes" reads every prompt anew. Above 1
         not even a rig that is never idle pays.
     """
+    fraction("hit_fraction", hit_fraction)
+    positive("prompt_tokens", prompt_tokens, finite=True)
+    non_negative("answer_tokens", answer_tokens, finite=True)
     hit = np.asarray(hit_fraction, dtype=np.float64)
     architecture = catalog.architecture(name)
     api_usd = pricing.request_usd(

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from costlib import pricebook, pricing
-from costlib._checks import non_negative
+from costlib._checks import fraction, non_negative
 from costlib.tables import UnknownNameError
 from costlib.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, TOKENS_PER_MTOK
 from costlib.workloads import length_table, workloads
@@ -44,8 +44,8 @@ def workload_bills(
     UnknownNameError, ValueError
         As in `pricebook.price`; or if the share is out of its range.
     """
-    if hit_fraction is not None and not 0 <= hit_fraction <= 1:
-        raise ValueError(f"hit_fraction must lie in [0, 1], got {hit_fraction!r}")
+    if hit_fraction is not None:
+        fraction("hit_fraction", hit_fraction)
     found = []
     for name in workloads():
         table = length_table(name)
@@ -142,6 +142,9 @@ def provision(
     ValueError
         If there is no demand, or a number is out of its range.
     """
+    non_negative("demand_tokens_per_s", demand_tokens_per_s, finite=True)
+    fraction("full_price_fraction", full_price_fraction)
+    non_negative("list_usd_per_mtok", list_usd_per_mtok, finite=True)
     demand = np.asarray(demand_tokens_per_s, dtype=np.float64)
     if demand.ndim != 1 or not demand.sum() > 0:
         raise ValueError("demand_tokens_per_s must be a day of stretches, with some demand")

@@ -28,6 +28,7 @@ from costlib import (
     units,
     validate,
 )
+from costlib._checks import positive
 
 __all__ = [
     "Offer",
@@ -318,6 +319,7 @@ def memory_generations(kind: str, *, read_bytes: float) -> pd.DataFrame:
     `stacks_worth` is the accelerator's bandwidth in stacks at their full rate; `usd_per_mtok`
     the floor under tokens that each read `read_bytes`, at the lowest rent.
     """
+    positive("read_bytes", read_bytes, finite=True)
     rent, found = rents(kind), []
     for row in tables.rows("hbm.csv"):
         stack = roofline.stack_bytes_per_s(

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from costlib import catalog, kv, pricebook, pricing, roofline, units, work
+from costlib._checks import positive
 from costlib.tables import UnknownNameError, rows
 
 __all__ = [
@@ -183,6 +184,10 @@ def implied_batches(
         A row per ratio: `times`, and a column per context; infinite where reading the cache
         alone makes output dearer.
     """
+    positive("output_times", output_times, finite=True)
+    positive("context_tokens", context_tokens, finite=True)
+    positive("weight_bits", weight_bits, finite=True)
+    positive("cache_bits", cache_bits, finite=True)
     device, of = catalog.accelerator(accelerator), catalog.model(model)
     rate = {"bytes_per_s": device.memory_bytes_per_s}
     total, active = (

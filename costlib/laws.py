@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from costlib import catalog, lifetime, scaling, tables, training, units
-from costlib._checks import fraction, positive
+from costlib._checks import fraction, non_negative, positive
 from costlib._halving import halved
 
 __all__ = [
@@ -210,6 +210,7 @@ def best_tokens_per_param(
     >>> [round(best_tokens_per_param(served, **at), 1) for served in (0, 1e12, 4.1e12)]
     [18.4, 30.1, 60.2]
     """
+    non_negative("served_tokens", served_tokens, finite=True)
     of = target(n_params, training_tokens, name=name)
     return float(lives(served_tokens, of=of, served_times=served_times).tokens_per_param[0])
 
@@ -229,6 +230,7 @@ def even_served_tokens(
     >>> round(even_served_tokens(60, n_params=70e9, training_tokens=1.4e12) / 1e12, 2)
     4.08
     """
+    positive("tokens_per_param", tokens_per_param, finite=True)
     of = target(n_params, training_tokens, name=name)
     if tokens_per_param <= of.cheapest_tokens / of.cheapest_params:
         return 0.0
@@ -280,6 +282,7 @@ def saved_fraction(
     >>> [round(100 * saved_fraction(served, **at), 1) for served in (1e12, 4.5e12)]
     [1.7, 13.6]
     """
+    non_negative("served_tokens", served_tokens, finite=True)
     of = target(n_params, training_tokens, name=name)
     row = lives(served_tokens, of=of, served_times=served_times).iloc[0]
     return float(row.least_saved_fraction if least_training else row.saved_fraction)
@@ -306,6 +309,7 @@ def worth_tokens(
     >>> [round(worth_tokens(share, **at) / 1e12, 2) for share in (0.05, 0.1)]
     [1.66, 2.92]
     """
+    fraction("saved_fraction", saved_fraction)
     at_least = 1 - float(positive("1 minus saved_fraction", 1 - saved_fraction))
     of = target(n_params, training_tokens, name=name)
     whole = lifetime.served_tokens(1, served_times=served_times, training_tokens=of.cheapest_tokens)

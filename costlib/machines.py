@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from costlib import catalog, kv, links, roofline, serving, tables, units, work
-from costlib._checks import Floats, positive
+from costlib._checks import Floats, non_negative, positive
 
 __all__ = ["ACTIVATION_BYTES", "ring_decode", "ring_prefill", "sram_users", "tensor_parallel"]
 
@@ -122,6 +122,9 @@ def ring_prefill(
     -------
         By prompt `prefill_s`, `flop`, and for one turn of one layer `computing_s`, `passing_s`.
     """
+    positive("prompt_tokens", prompt_tokens, finite=True)
+    positive("ring", ring, finite=True)
+    positive("tensor_width", tensor_width, finite=True)
     of, device = catalog.model(model), catalog.accelerator(accelerator)
     group = _only_group(of)
     tokens = np.atleast_1d(np.asarray(prompt_tokens, float))
@@ -263,6 +266,15 @@ def tensor_parallel(
 
     Two sums per layer; the cache is cut as far as there are heads. Prompts are left out.
     """
+    positive("n_accelerators", n_accelerators, finite=True)
+    non_negative("weight_bytes", weight_bytes, finite=True)
+    non_negative("sequence_bytes", sequence_bytes, finite=True)
+    non_negative("token_flop", token_flop, finite=True)
+    non_negative("hidden_size", hidden_size, finite=True)
+    non_negative("n_layers", n_layers, finite=True)
+    non_negative("n_kv_heads", n_kv_heads, finite=True)
+    non_negative("n_clients", n_clients, finite=True)
+    non_negative("fixed_s", fixed_s, finite=True)
     devices, clients, held, used, layers, fixed = (
         np.asarray(value, float)
         for value in (n_accelerators, n_clients, sequence_bytes, token_flop, n_layers, fixed_s)

@@ -16,6 +16,7 @@ import pandas as pd
 
 from costlib import catalog, deploy, frontier, pricebook, pricing, serve, tables, units, work
 from costlib import machines as boards
+from costlib._checks import fraction, non_negative, positive
 
 __all__ = ["fast_rents", "hosted", "listed_day", "machines", "margins", "needed_nodes"]
 
@@ -206,6 +207,9 @@ def fast_rents(
         A row per maker that lists a price and states a speed: `bill_usd` of a request,
         `users_per_rack`, `user_tokens_per_s` and `rent_usd_per_h` of a rack.
     """
+    non_negative("input_tokens", input_tokens, finite=True)
+    non_negative("output_tokens", output_tokens, finite=True)
+    positive("load", fraction("load", load))
     held = boards.sram_users(
         model, weight_bits=8, cache_bits=8, context_tokens=input_tokens + output_tokens
     ).set_index("machine")

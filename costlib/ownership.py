@@ -23,6 +23,7 @@ from costlib import (
     tco,
     units,
 )
+from costlib._checks import non_negative, positive
 
 __all__ = [
     "PARTS",
@@ -168,6 +169,7 @@ def api_usd_per_mtok(
     >>> round(api_usd_per_mtok("gpt-4o", input_tokens=1000, output_tokens=1000), 2)
     6.25
     """
+    non_negative("input_tokens", input_tokens, finite=True)
     bill = pricing.request_usd(
         input_tokens=input_tokens,
         output_tokens=output_tokens,
@@ -200,9 +202,15 @@ def regimes(
         A row per volume: `mtok`, `API`, `rent`, `own`, accelerators rented and owned, and the
         cheapest.
     """
+    positive("mtok_per_month", mtok_per_month, finite=True)
+    non_negative("owned_usd_per_h", owned_usd_per_h)  # infinite: not on offer
+    non_negative("rent_usd_per_h", rent_usd_per_h)
+    non_negative("api_usd_per_mtok", api_usd_per_mtok)
     volume = np.asarray(mtok_per_month, dtype=float)
     demand = volume * units.TOKENS_PER_MTOK / (units.HOURS_PER_MONTH * units.SECONDS_PER_HOUR)
-    follows = peak_times if rent_peak_times is None else rent_peak_times
+    follows = peak_times
+    if rent_peak_times is not None:
+        follows = float(positive("rent_peak_times", rent_peak_times))
     held = {
         "rent": (rent_usd_per_h, n_accelerators, follows),
         "own": (owned_usd_per_h, node_accelerators, peak_times),

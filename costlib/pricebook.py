@@ -243,6 +243,7 @@ def request_prices(
     ... ).round(6)
     array([0.25    , 0.500002])
     """
+    non_negative("input_tokens", input_tokens)
     prompts = np.asarray(input_tokens, dtype=np.float64)
     if not (prompts >= 0).all():
         raise ValueError(f"input_tokens must not be negative, got {prompts[~(prompts >= 0)][0]!r}")

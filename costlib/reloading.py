@@ -42,6 +42,7 @@ def assumed_s(
     ... ).round(1)
     np.float64(51.6)
     """
+    positive("context_tokens", context_tokens, finite=True)
     flop = work.prefill_flop(
         context_tokens, active_params=active_params, **catalog.prefill_layers(of)
     )
@@ -225,6 +226,7 @@ def parity(
         Columns model, context_tokens, bytes_per_s, low, high: where measurements of the first
         token lie with it.
     """
+    positive("cache_bits", cache_bits, finite=True)
     lengths = np.atleast_1d(positive("context_tokens", context_tokens))
     parts = []
     for name in models:

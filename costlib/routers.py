@@ -156,6 +156,7 @@ def curve(bench: str, router: str, *, trained_on: str = "", seed: int = 0) -> Cu
     ValueError
         If the router is unknown, or the benchmark lacks what it looks at.
     """
+    generator(seed)
     if router not in ROUTERS:
         raise ValueError(f"router must be one of {', '.join(ROUTERS)}, got {router!r}")
     rows = _of(bench)
