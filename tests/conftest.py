@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import nbval.kernel
 import pytest
 from playwright.sync_api import sync_playwright
 
@@ -28,6 +29,22 @@ ARGUMENTS = [
 ]
 INSTALL = "to run them: apt-get install chromium (or .venv/bin/playwright install chromium)"
 NO_BROWSER = "no Chromium found"
+
+
+START_KERNEL = nbval.kernel.start_new_kernel
+
+
+def start_patiently(*given: Any, **named: Any) -> Any:
+    """Start a kernel; its ports are free when chosen, and a browser's may be there before it."""
+    for _ in range(2):
+        try:
+            return START_KERNEL(*given, **named)
+        except RuntimeError:
+            continue
+    return START_KERNEL(*given, **named)
+
+
+nbval.kernel.start_new_kernel = start_patiently
 
 
 def find_chromium() -> str | None:
