@@ -152,8 +152,7 @@ def visit(request, browser, site):
     if name == "index.html":
         seen.page.wait_for_url(f"{site}{TOC['root']}.html")
     bring_to_life(seen.page)
-    if name.removesuffix(".html") in FIRST:  # pages share their scripts, and what those do late
-        seen.page.wait_for_load_state("networkidle")
+    seen.page.wait_for_load_state("networkidle")  # what a page does late is heard, too
     seen.pair = MODES.index(mode)  # of light and dark
     seen.figures = seen.page.locator("figure.chart").evaluate_all(FIGURES)
     yield seen
