@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from costlib import claims, study
+from costlib._checks import finite, fraction, non_negative, positive
 
-__all__ = ["VERDICTS", "Thesis", "flip", "printed", "verdict"]
+__all__ = ["VERDICTS", "Thesis", "cases", "flip", "printed", "verdict"]
 
 VERDICTS: Final = ("holds", "holds only if", "fails")
 N_OF_FIELD: Final = 41  # the arguments of the field come first; the chapters add the others
@@ -45,6 +46,26 @@ class Thesis:
     def of_field(self) -> bool:
         """Whether the field argues so; if not, a chapter states and decides it."""
         return self.number <= N_OF_FIELD
+
+
+def cases(
+    name: str, given: Any, usual: ArrayLike | None = None, *, above_zero: bool = False
+) -> NDArray[np.float64]:
+    """Return the numbers to try, or raise ValueError where a given one cannot be or is missing.
+
+    >>> cases("loss_usd", None, 0.1), cases("loss_usd", [0, 1])
+    (array([0.1]), array([0., 1.]))
+    >>> cases("loss_usd", [])
+    Traceback (most recent call last):
+    ValueError: loss_usd must hold a number to try
+    """
+    if given is None and usual is not None:
+        return np.ravel(np.asarray(usual, np.float64))
+    check = fraction if name.endswith("_fraction") else positive if above_zero else non_negative
+    tried = np.ravel(finite(name, check(name, given)))
+    if not tried.size:
+        raise ValueError(f"{name} must hold a number to try")
+    return tried
 
 
 def verdict(margin: Margin, tried: ArrayLike) -> str:

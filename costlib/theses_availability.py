@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from costlib import availability, egress, outages, pricebook, terms, units
-from costlib._thesis import Thesis, verdict
+from costlib._thesis import Thesis, cases, verdict
 from costlib._words import usd as money
 
 __all__ = ["another_replica", "egress_share", "nines_cost", "promised_uptime"]
@@ -60,7 +60,7 @@ def nines_cost(fleet_usd: ArrayLike | None = None) -> Thesis:
     return Thesis(
         number=35,
         words="Four nines cost three to five times what three nines do.",
-        verdict=verdict(margin, tried if fleet_usd is None else fleet_usd),
+        verdict=verdict(margin, cases("fleet_usd", fleet_usd, tried)),
         because=f"Replicas that fail on their own make it {four / three:.2f} times, {four:.0f} in "
         f"place of {three:.0f} for a load of ten. If they share 2 % of their time down, no number "
         f"of them reaches four nines: a second region makes it {regions:.2f} times, and people at "
@@ -76,6 +76,7 @@ def nines_cost(fleet_usd: ArrayLike | None = None) -> Thesis:
 
 def promised_uptime(fallback_fraction: ArrayLike = 0.05) -> Thesis:
     """Thesis 36: tried over the answers that fall back to a model worth four fifths."""
+    tried = cases("fallback_fraction", fallback_fraction)
     promised, usable, worth, late = 0.9999, 0.999, 0.8, 0.002
 
     def kept(share: float, late_fraction: float = 0.0) -> float:
@@ -97,7 +98,7 @@ def promised_uptime(fallback_fraction: ArrayLike = 0.05) -> Thesis:
     return Thesis(
         number=36,
         words="A promise of uptime overstates what of it can be used.",
-        verdict=verdict(lambda share: usable - kept(share), fallback_fraction),
+        verdict=verdict(lambda share: usable - kept(share), tried),
         because=f"{availability.nines(promised):.0f} nines become {left:.2f} when "
         f"{100 * late:.1f} % of the answers come late and 5 % fall back to a model worth "
         f"{worth:.0%}. The promise counts an answer in time as an answer.",
@@ -132,9 +133,7 @@ def egress_share(output_usd_per_mtok: ArrayLike | None = None) -> Thesis:
     return Thesis(
         number=37,
         words="Egress is 10 to 25 % of what inference costs.",
-        verdict=verdict(
-            margin, [dear, cheap] if output_usd_per_mtok is None else output_usd_per_mtok
-        ),
+        verdict=verdict(margin, cases("output_usd_per_mtok", output_usd_per_mtok, [dear, cheap])),
         because=f"Text that is streamed takes {STREAM_BYTES:.0f} bytes a token. At "
         f"${sent['usd_per_gb']:.2f} a GB that is {100 * share(dear):.2g} % of the spend at "
         f"{money(dear)} a million and {100 * share(cheap):.2g} % at {money(cheap)}.",
@@ -149,6 +148,7 @@ def egress_share(output_usd_per_mtok: ArrayLike | None = None) -> Thesis:
 
 def another_replica(common_fraction: ArrayLike = (0, 0.005, 0.02, 0.1)) -> Thesis:
     """Thesis 52: tried over what replicas share of their time down, as the chapter has it."""
+    tried = cases("common_fraction", common_fraction)
     up, four = _up(), 0.9999
 
     def most(shared: float) -> float:
@@ -162,7 +162,7 @@ def another_replica(common_fraction: ArrayLike = (0, 0.005, 0.02, 0.1)) -> Thesi
     return Thesis(
         number=52,
         words="Another replica buys another nine.",
-        verdict=verdict(lambda shared: most(shared) - availability.nines(four), common_fraction),
+        verdict=verdict(lambda shared: most(shared) - availability.nines(four), tried),
         because=f"Where each fails on its own, {two:.0f}, {three:.0f} and {more:.0f} replicas for "
         f"a load of ten have two, three and four nines. If they share "
         f"2 % of their time down, no number of them passes {most(0.02):.2f}: a bad release takes "

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from costlib import demand, readings, tariffs, usage
-from costlib._thesis import Thesis, flip, verdict
+from costlib._thesis import Thesis, cases, flip, verdict
 from costlib._words import usd as money
 
 __all__ = ["flat_plans", "jevons", "rising_bills"]
@@ -38,7 +38,7 @@ def jevons(elasticity: ArrayLike | None = None) -> Thesis:
         number=31,
         words="With an elasticity just above one, cheaper tokens do not raise the bill: Jevons is "
         "ruled out in the short run.",
-        verdict=verdict(margin, above if elasticity is None else elasticity),
+        verdict=verdict(margin, cases("elasticity", elasticity, above)),
         because=f"Above one it is the reverse: at {one:.2f} tokens 90 % cheaper make the bill "
         f"{bill(one):.2f} times as large. At the {read.min():.2f} that is published across models "
         f"it falls to {bill(float(read.min())):.2f}, but that is not just above one. Nobody has "
@@ -55,7 +55,7 @@ def rising_bills(volume_times: ArrayLike | None = None) -> Thesis:
     """Thesis 32: tried over the growth of tokens: what the price alone does, and fifty agents."""
     read = readings.elasticities().elasticity.to_numpy()
     alone = demand.demand_times(FALLEN, elasticity=read)
-    tried = np.append(alone, AGENTS) if volume_times is None else volume_times
+    tried = cases("volume_times", volume_times, np.append(alone, AGENTS))
 
     def margin(tokens: float) -> float:
         return FALLEN * tokens - 1
@@ -85,6 +85,7 @@ def rising_bills(volume_times: ArrayLike | None = None) -> Thesis:
 
 def flat_plans(value_times: ArrayLike = (2, 3, 5, 10)) -> Thesis:
     """Thesis 41: tried over what use is worth to users, in what it costs."""
+    tried = cases("value_times", value_times)
     seat = {"price_usd": SEAT_USD, "mean_usd": MEAN_USD, "sigma": SIGMA}
     users = {"mean_usd": MEAN_USD, "sigma": SIGMA}
 
@@ -99,7 +100,7 @@ def flat_plans(value_times: ArrayLike = (2, 3, 5, 10)) -> Thesis:
     return Thesis(
         number=41,
         words="Customers who use much destroy flat subscriptions.",
-        verdict=verdict(margin, value_times),
+        verdict=verdict(margin, tried),
         because=f"If a user of a ${SEAT_USD:g} seat costs ${MEAN_USD:g} on average, with a "
         f"sigma of {SIGMA:g}, {tariffs.loss_fraction(**seat):.1%} of them cost more than they pay "
         f"and the top 1 % make {usage.top_share(0.01, sigma=SIGMA):.0%} of the cost, yet the "

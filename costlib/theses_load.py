@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from costlib import catalog, clipping, staffing, tables, workloads
-from costlib._thesis import Thesis, flip, verdict
+from costlib._thesis import Thesis, cases, flip, verdict
 
 __all__ = ["busy_limit", "clipping_tails", "few_agents", "peaks_over_volume", "predicted_speed"]
 
@@ -24,6 +24,7 @@ def _servers(work: float) -> float:
 
 def peaks_over_volume(peak_times: ArrayLike = (1.8, 2.5, 3.0)) -> Thesis:
     """Thesis 17: tried over the peak in units of the mean, as the chapters on load have it."""
+    tried = cases("peak_times", peak_times)
     grown = 10  # times the volume
     volume = _servers(WORK) / WORK / (_servers(grown * WORK) / (grown * WORK))
 
@@ -31,11 +32,11 @@ def peaks_over_volume(peak_times: ArrayLike = (1.8, 2.5, 3.0)) -> Thesis:
         return _servers(peak * WORK) / _servers(WORK) - volume
 
     at = flip(margin, 1, 3)
-    peak = float(np.max(peak_times))
+    peak = float(np.max(tried))
     return Thesis(
         number=17,
         words="Variance, not volume, drives what own machines cost per request.",
-        verdict=verdict(margin, peak_times),
+        verdict=verdict(margin, tried),
         because=f"A peak of {peak:g} times the mean takes "
         f"{_servers(peak * WORK) / _servers(WORK):.1f} times the servers for the same requests. "
         f"{grown} times the volume takes "
@@ -85,6 +86,7 @@ def _saved_of_record(lengths: NDArray[np.float64]) -> float:
 
 def clipping_tails(sigma: ArrayLike = (0.7, 1.0, 1.2, 1.5)) -> Thesis:
     """Thesis 18: tried over the spread of the lengths of answers, a sigma of their logarithm."""
+    tried = cases("sigma", sigma)
 
     def margin(spread: float) -> float:
         return _saved_of_law(spread) - 0.5  # half of the wait is a collapse
@@ -98,7 +100,7 @@ def clipping_tails(sigma: ArrayLike = (0.7, 1.0, 1.2, 1.5)) -> Thesis:
     return Thesis(
         number=18,
         words="Cutting a tiny tail of the answers collapses the wait in the queue.",
-        verdict=verdict(margin, sigma),
+        verdict=verdict(margin, tried),
         because=f"Cutting the longest 1 % in front of one server that is {BUSY:.0%} busy saves "
         f"{_saved_of_law(0.7):.0%} of the wait at a sigma of 0.7, {_saved_of_law(1.2):.0%} at 1.2 "
         f"and {_saved_of_law(1.5):.0%} at 1.5; of recorded answers {real[low]:.0%} "
@@ -113,6 +115,7 @@ def clipping_tails(sigma: ArrayLike = (0.7, 1.0, 1.2, 1.5)) -> Thesis:
 
 def busy_limit(work: ArrayLike = (3, 30, 300, 3_000)) -> Thesis:
     """Thesis 49: tried over the servers that work in the mean, as the chapter has them."""
+    tried = cases("work", work)
     safety = staffing.safety(waiting_fraction=WAITING)
 
     def margin(mean: float) -> float:
@@ -125,7 +128,7 @@ def busy_limit(work: ArrayLike = (3, 30, 300, 3_000)) -> Thesis:
     return Thesis(
         number=49,
         words=f"A fleet should not be planned for more than {BUSY:.0%} busy.",
-        verdict=verdict(margin, work),
+        verdict=verdict(margin, tried),
         because=f"If at most {WAITING:.0%} may have to wait, a fleet with work for three servers "
         f"can be {small:.0%} busy and one with work for 300 {large:.0%}. What stands by grows with "
         "the root of the work; no one share fits a small fleet and a large one.",
@@ -139,6 +142,7 @@ def busy_limit(work: ArrayLike = (3, 30, 300, 3_000)) -> Thesis:
 
 def few_agents(request_fraction: ArrayLike = (0.001, 0.01, 0.1)) -> Thesis:
     """Thesis 50: tried over the agents' share of the requests, the others being chats."""
+    tried = cases("request_fraction", request_fraction)
     turn, chat = (
         float(workloads.length_table(name)["input_tokens"].mean()) for name in ("agents", "chat")
     )
@@ -151,7 +155,7 @@ def few_agents(request_fraction: ArrayLike = (0.001, 0.01, 0.1)) -> Thesis:
     return Thesis(
         number=50,
         words="A few agents among many chats do not matter.",
-        verdict=verdict(lambda share: 0.5 - part(share), request_fraction),
+        verdict=verdict(lambda share: 0.5 - part(share), tried),
         because=f"A call of an agent reads {turn:,.0f} tokens in the mean, as much as "
         f"{turn / chat:.0f} chats of {chat:,.0f}. With one call in ten, "
         f"agents send {part(0.1):.0%} of the input tokens.",
@@ -166,12 +170,12 @@ def few_agents(request_fraction: ArrayLike = (0.001, 0.01, 0.1)) -> Thesis:
 
 def predicted_speed(forgiven_fraction: ArrayLike = 0.2) -> Thesis:
     """Thesis 51: tried over the error that is forgiven, for every measure that is predicted."""
+    tried = cases("forgiven_fraction", forgiven_fraction)
     names = ("output_tokens_per_s_total", "tpot_ms", "ttft_ms")
     rows = [row for row in tables.rows("left_out.csv") if row["group"] == "all"]
     full, token, first = (
         max(float(row["median_ape"]) for row in rows if row["metric"] == name) for name in names
     )
-    tried = np.atleast_1d(forgiven_fraction)
     return Thesis(
         number=51,
         words="Bytes and FLOP tell how fast a server is to a fifth, without a benchmark.",

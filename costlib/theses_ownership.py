@@ -22,7 +22,7 @@ from costlib import (
     units,
     utilisation,
 )
-from costlib._thesis import Thesis, flip, printed, verdict
+from costlib._thesis import Thesis, cases, flip, printed, verdict
 from costlib._words import usd as money
 
 __all__ = [
@@ -122,9 +122,7 @@ def use_over_pue(electricity_usd_per_kwh: ArrayLike | None = None) -> Thesis:
     return Thesis(
         number=12,
         words="Utilisation moves the cost of a token more than PUE does.",
-        verdict=verdict(
-            margin, listed if electricity_usd_per_kwh is None else electricity_usd_per_kwh
-        ),
+        verdict=verdict(margin, cases("electricity_usd_per_kwh", electricity_usd_per_kwh, listed)),
         because=f"A percent more use takes {busy:.2f} % off a token, a percent less PUE "
         f"{lean:.2f} %, at 60 % busy, PUE 1.3 and ${ELECTRICITY:.2f} per kWh. PUE moves a cost "
         "only by its share of energy.",
@@ -141,7 +139,7 @@ def busy_site(idle_fraction: ArrayLike | None = None) -> Thesis:
     """Thesis 13: in energy and in dollars, tried over what an idle machine draws of full power."""
     full, idle = (sites.facility(f"gb200-tray-{state}").value for state in ("full", "idle"))
     node = idle / full
-    tried = np.atleast_1d(node if idle_fraction is None else idle_fraction)
+    tried = cases("idle_fraction", idle_fraction, node)
     busy, lean = {"pue": 1.67, "busy_fraction": 0.9}, {"pue": 1.09, "busy_fraction": 0.4}
 
     def energy(draw: float) -> float:
@@ -164,14 +162,14 @@ def busy_site(idle_fraction: ArrayLike | None = None) -> Thesis:
     at = flip(energy, 0, 1)
     tie = flip(lambda power_usd: dollars(IDLE, power_usd), 0, 100)
     spent, lasting = hours(IDLE)
-    cases = [case for draw in tried for case in (energy(draw), dollars(draw))]
+    margins = [margin for draw in tried for margin in (energy(draw), dollars(draw))]
     times = utilisation.work_energy_times(
         **busy, idle_fraction=node
     ) / utilisation.work_energy_times(**lean, idle_fraction=node)
     return Thesis(
         number=13,
         words="A busy site with a high PUE beats an idle one with a low PUE.",
-        verdict=verdict(lambda case: case, cases),
+        verdict=verdict(lambda margin: margin, margins),
         because=f"In dollars it does: an hour of work costs ${spent:.2f} at PUE 1.67 and 85 % "
         f"busy, ${lasting:.2f} at PUE 1.09 and 50 %. In energy it does not: a maker's node idles "
         f"at {node:.0%} of full power, and PUE 1.67 at 90 % takes {times:.2f} times the energy of "
@@ -187,6 +185,7 @@ def busy_site(idle_fraction: ArrayLike | None = None) -> Thesis:
 
 def power_above_hardware(electricity_usd_per_kwh: ArrayLike = ELECTRICITY) -> Thesis:
     """Thesis 14: tried over the price of power, for a node of eight H100 and for a chip alone."""
+    tried = cases("electricity_usd_per_kwh", electricity_usd_per_kwh)
     machines = {
         "node": (300_000.0, sites.facility("h100-node-rated").value),
         "chip": (30_000.0, 700.0),
@@ -201,7 +200,7 @@ def power_above_hardware(electricity_usd_per_kwh: ArrayLike = ELECTRICITY) -> Th
     return Thesis(
         number=14,
         words="Power and cooling cost more than the hardware over 36 months.",
-        verdict=verdict(lambda price: price - at, electricity_usd_per_kwh),
+        verdict=verdict(lambda price: price - at, tried),
         because=f"At ${ELECTRICITY:.2f} a kWh and PUE 1.5 they come to {share['node']:.0%} of a "
         f"node of eight H100 for $300,000 and {share['chip']:.0%} of a chip for $30,000: too "
         f"little by {1 / share['node']:.0f} to {1 / share['chip']:.0f} times.",
@@ -232,7 +231,7 @@ def use_to_own(rent_usd_per_h: ArrayLike | None = None) -> Thesis:
         words="A machine of one's own beats the cloud above 60 % use.",
         verdict=verdict(
             lambda rent: rent - at * (1 - 1e-12),
-            asked if rent_usd_per_h is None else rent_usd_per_h,
+            cases("rent_usd_per_h", rent_usd_per_h, asked),
         ),
         because=f"A node of $675,000 over three years costs {money(held)} a GPU-hour at full use. "
         f"Against {money(high)} it pays above {needed(high):.0%} use; {len(low)} of {len(asked)} "
@@ -250,7 +249,7 @@ def break_even_volume(api_usd_per_mtok: ArrayLike | None = None) -> Thesis:
     chapter = ownership.api_usd_per_mtok(
         "Llama-3.3-70B at Together", input_tokens=1_000, output_tokens=300
     )
-    tried = [0.6, chapter, 15.0] if api_usd_per_mtok is None else api_usd_per_mtok
+    tried = cases("api_usd_per_mtok", api_usd_per_mtok, [0.6, chapter, 15.0])
     rent = 2.0
     said = [printed(name) for name in ("tco-001", "tco-001-most")]
 
@@ -300,6 +299,7 @@ def break_even_volume(api_usd_per_mtok: ArrayLike | None = None) -> Thesis:
 
 def cascade_life(decline_fraction: ArrayLike = FALLS) -> Thesis:
     """Thesis 26: tried over the yearly fall of rents."""
+    tried = cases("decline_fraction", decline_fraction)
 
     def years(fall: float) -> float:
         return float(lives.earning_years(GPU, fall))
@@ -311,7 +311,7 @@ def cascade_life(decline_fraction: ArrayLike = FALLS) -> Thesis:
     return Thesis(
         number=26,
         words="A cascade from training to serving to batches carries a GPU to five or seven years.",
-        verdict=verdict(margin, decline_fraction),
+        verdict=verdict(margin, tried),
         because=f"A GPU that rents at $3.00 and takes $0.60 an hour to run, 80 % busy, earns its "
         f"keep for {years(0.1):.1f}, {years(0.2):.1f} or {years(0.3):.1f} years if rents fall by "
         "10, 20 or 30 % a year.",
@@ -342,6 +342,7 @@ def _under_water(fall: float) -> tuple[float, float]:
 
 def hidden_impairment(decline_fraction: ArrayLike = FALLS) -> Thesis:
     """Thesis 27: tried over the yearly fall of rents."""
+    tried = cases("decline_fraction", decline_fraction)
 
     def margin(fall: float) -> float:
         return _under_water(fall)[0] - 0.5  # at least one month
@@ -351,7 +352,7 @@ def hidden_impairment(decline_fraction: ArrayLike = FALLS) -> Thesis:
     return Thesis(
         number=27,
         words="Six years in the books hide an impairment.",
-        verdict=verdict(margin, decline_fraction),
+        verdict=verdict(margin, tried),
         because=f"A GPU of $30,000 whose rent of $3.00 falls 20 % a year stands in the books for "
         f"more than it will still earn from month {_under_water(0.2)[1]:.0f} on, for "
         f"{_under_water(0.2)[0]:.0f} months. At 10 % a year it never does.",
@@ -366,6 +367,7 @@ def hidden_impairment(decline_fraction: ArrayLike = FALLS) -> Thesis:
 
 def book_life(life_years: ArrayLike = (3, 4, 5, 6)) -> Thesis:
     """Thesis 28: tried over lives in the books; the charge dominates above half of a token."""
+    tried = cases("life_years", life_years)
 
     @functools.cache
     def token(life: float) -> Any:
@@ -387,7 +389,7 @@ def book_life(life_years: ArrayLike = (3, 4, 5, 6)) -> Thesis:
     return Thesis(
         number=28,
         words="The life in the books dominates the cost of a token that is reported.",
-        verdict=verdict(margin, life_years),
+        verdict=verdict(margin, tried),
         because=f"The charge is {short.share_fraction:.0%} of a token over three years and "
         f"{long.share_fraction:.0%} over six: {money(short.usd_per_mtok)} against "
         f"{money(long.usd_per_mtok)} a million. The charge doubles, the token moves by "
@@ -405,6 +407,7 @@ def carbon_site(grid_times: ArrayLike | None = None) -> Thesis:
     """Thesis 38: tried over how far the grids are apart, by default the countries of the table."""
     grams = sites.grid("g_per_kwh").query("~name.str.startswith('gcp')").value
     apart = float(grams.max() / grams.min())
+    tried = cases("grid_times", grid_times, apart)
     rows = tables.frame("measured.csv").query("metric == 'energy_per_output_token_j'")
     joules = rows["value"].astype(float).groupby([rows["model"], rows["gpu"]])
     model = "Llama-3.1-70B"
@@ -420,7 +423,7 @@ def carbon_site(grid_times: ArrayLike | None = None) -> Thesis:
     return Thesis(
         number=38,
         words="Where a site lies matters more for carbon than which hardware it runs.",
-        verdict=verdict(lambda times: times - at, apart if grid_times is None else grid_times),
+        verdict=verdict(lambda times: times - at, tried),
         because=f"The grids of our table differ {apart:.0f} times in grams per kWh. From H100 to "
         f"B200 the measured energy of a token differs {chips[0]:.2f} to {chips[1]:.2f} times, by "
         f"the batch. A full batch takes {batch:.0f} times less than a small one, which is more "
@@ -452,7 +455,7 @@ def compounding(baseline_bits: ArrayLike | None = None) -> Thesis:
         words="Layers of compression multiply: 32 times from a smaller model, INT8 and a kernel.",
         verdict=verdict(
             lambda bits: times(bits) - said * (1 - 1e-9),
-            (16, 32) if baseline_bits is None else baseline_bits,
+            cases("baseline_bits", baseline_bits, (16, 32)),
         ),
         because=f"From 280B to 70B, to 8 bits and to a kernel twice as fast it is {times(32):.0f} "
         f"times from FP32, in which nobody serves, and {times(16):.0f} from FP16. In decode an "
@@ -467,6 +470,7 @@ def compounding(baseline_bits: ArrayLike | None = None) -> Thesis:
 
 def falling_rents(yearly_times: ArrayLike = (0.7, 1.1)) -> Thesis:
     """Thesis 56: tried over what a year makes of a rent: a fall of 30 %, and a rise of 10 %."""
+    tried = cases("yearly_times", yearly_times)
     owned = float(ownership.hour(OWN)["owned"])
 
     def mean(times: float) -> float:
@@ -480,7 +484,7 @@ def falling_rents(yearly_times: ArrayLike = (0.7, 1.1)) -> Thesis:
     return Thesis(
         number=56,
         words="Rents will fall, so it cannot pay to buy.",
-        verdict=verdict(lambda times: owned - mean(times), yearly_times),
+        verdict=verdict(lambda times: owned - mean(times), tried),
         because=f"An own H100 costs {money(owned)} an hour over {OWN.years:.0f} years. A rent of "
         f"{money(RENT)} that falls by 30 % a year is {money(mean(0.7))} in the mean, and owning "
         f"never pays; one that rises by 10 % is {money(mean(1.1))}, and it pays above "
@@ -496,6 +500,7 @@ def falling_rents(yearly_times: ArrayLike = (0.7, 1.1)) -> Thesis:
 
 def evicted_work(lost_fraction: ArrayLike = 0.1) -> Thesis:
     """Thesis 57: tried over the work that is lost to evictions: an hour in ten."""
+    tried = cases("lost_fraction", lost_fraction)
     quoted = ownership.quotes("H100")
     spot = float(quoted.usd_per_h[quoted.kind == "spot"].min())
 
@@ -507,7 +512,7 @@ def evicted_work(lost_fraction: ArrayLike = 0.1) -> Thesis:
     return Thesis(
         number=57,
         words="Evictions eat up what spot machines save.",
-        verdict=verdict(lambda lost: paid(lost) - RENT, lost_fraction),
+        verdict=verdict(lambda lost: paid(lost) - RENT, tried),
         because=f"An H100 at {money(spot)} that is taken back every ten hours, with an hour lost, "
         f"costs {money(paid(0.1))} an hour of work. On demand it is {money(RENT)}.",
         value=paid(0.1),
@@ -530,13 +535,14 @@ def _list_prices() -> Any:
 
 def prices_below_cost(load_fraction: ArrayLike = (0.25, 0.4, 0.5)) -> Thesis:
     """Thesis 58: tried over how full the machine is, for the list price in the middle."""
+    tried = cases("load_fraction", load_fraction)
     found = _list_prices()
     at = float(found.zero_load.median())
     covered = int((found.margin >= 0).sum())
     return Thesis(
         number=58,
         words="Tokens are sold below what they cost to make: investors pay the rest.",
-        verdict=verdict(lambda load: at - load, load_fraction),
+        verdict=verdict(lambda load: at - load, tried),
         because=f"Of {len(found)} list prices of open models {covered} cover a rented machine that "
         f"is half full; the margin over it is {found.margin.median():.0%} in the median. Of closed "
         "models nobody outside can tell, and training is not in it.",

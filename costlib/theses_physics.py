@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any, Final
 
 import numpy as np
@@ -22,7 +23,7 @@ from costlib import (
     work,
     workloads,
 )
-from costlib._thesis import Thesis, flip, printed, verdict
+from costlib._thesis import Thesis, cases, flip, printed, verdict
 from costlib._words import usd as money
 
 __all__ = [
@@ -86,7 +87,7 @@ def _held(context_tokens: float, cache_bits: float = 8) -> float:
 def context_cliff(room_gb: ArrayLike | None = None) -> Thesis:
     """Thesis 1: tried over the room for caches, by default that of the chapter's three rigs."""
     rigs = _rigs()
-    rooms = [_pool_bytes(rig) / units.GB for rig in rigs.values()] if room_gb is None else room_gb
+    rooms = cases("room_gb", room_gb, [_pool_bytes(rig) / units.GB for rig in rigs.values()])
     said = printed("long-context-008")
 
     def times(room: float) -> float:
@@ -94,7 +95,7 @@ def context_cliff(room_gb: ArrayLike | None = None) -> Thesis:
             serving.n_users(pool_bytes=room * units.GB, sequence_bytes=_held(tokens))
             for tokens in (SHORT, LONG)
         ]
-        return float(users[0] / users[1])
+        return float(users[0] / users[1]) if users[1] else math.inf
 
     def margin(room: float) -> float:
         return 0.1 - abs(times(room) / said - 1)  # within a tenth of what is said
@@ -143,7 +144,7 @@ def bytes_decide(context_tokens: ArrayLike | None = None) -> Thesis:
         use: float(np.median(workloads.length_table(use)["input_tokens"]))
         for use in workloads.workloads()
     }
-    tried = list(recorded.values()) if context_tokens is None else context_tokens
+    tried = cases("context_tokens", context_tokens, list(recorded.values()))
     card = _newsletter()
 
     def margin(tokens: float) -> float:
@@ -196,7 +197,7 @@ def _variants() -> Any:
 def latent_leader(cache_bits: ArrayLike | None = None) -> Thesis:
     """Thesis 3: tried over the bits of the plain cache that MLA is compared with."""
     formats = variants.effective_bits(["FP16", "FP8", "NVFP4", "KIVI, 2 bits"], LONG)
-    tried = list(formats.values()) if cache_bits is None else cache_bits
+    tried = cases("cache_bits", cache_bits, list(formats.values()), above_zero=True)
     table = _variants()
 
     def margin(bits: float) -> float:
@@ -224,6 +225,7 @@ def latent_leader(cache_bits: ArrayLike | None = None) -> Thesis:
 
 def cache_quantisation(cache_bits: ArrayLike = (8, 16)) -> Thesis:
     """Thesis 4: tried over the bits that the cache has before, as it is kept today."""
+    tried = cases("cache_bits", cache_bits, above_zero=True)
     rig = _rig(8, 16, 8, "bf16", False)
     small = variants.effective_bits(["KIVI, 2 bits"], LONG)["KIVI, 2 bits"]
     place: dict[str, Any] = {
@@ -255,7 +257,7 @@ def cache_quantisation(cache_bits: ArrayLike = (8, 16)) -> Thesis:
         number=4,
         words="Quantising the cache is the cheapest quick win at long context: nothing is trained, "
         "and it saves more than a new kind of attention.",
-        verdict=verdict(margin, cache_bits),
+        verdict=verdict(margin, tried),
         because=f"With its scales a 2-bit cache has {small:.1f} bits. At 128K on eight H100 with "
         f"8-bit weights it saves {usd(16) / usd(small):.1f} times off a 16-bit cache and "
         f"{usd(8) / usd(small):.1f} off an 8-bit one; MLA saves {saved:.1f} in equal "
@@ -310,6 +312,7 @@ def architecture_choice(recall: tuple[str, ...] = ("exact recall", "any recall")
 
 def self_hosting(busy_fraction: ArrayLike = (0.4, 1.0)) -> Thesis:
     """Thesis 6: tried over how busy an own card is; 0.4 is a fleet for a peak of 2.5 times."""
+    tried = cases("busy_fraction", busy_fraction)
     price = pricebook.price("claude-sonnet-4-6")
     request: dict[str, Any] = {
         "prompt_tokens": LONG,
@@ -324,14 +327,14 @@ def self_hosting(busy_fraction: ArrayLike = (0.4, 1.0)) -> Thesis:
     own, listed = float(even(0).own_usd), float(even(0).api_usd)
 
     def margin(busy: float) -> float:
-        return own / busy - listed
+        return own - listed * busy
 
     at = flip(margin, 0.001, 1)
     hits = flip(lambda share: even(share).busy_fraction - 1, 0, 1)
     return Thesis(
         number=6,
         words="Answering at 128K on one's own card costs more than the retail price of an API.",
-        verdict=verdict(margin, busy_fraction),
+        verdict=verdict(margin, tried),
         because=f"A request of 128K in and 1K out costs {money(own)} on a busy H100 and "
         f"{money(listed)} at the list price of {price.name}: retail bills the prompt, too.",
         value=own / listed,
@@ -347,7 +350,7 @@ def user_count(user_mb: ArrayLike | None = None) -> Thesis:
     """Thesis 7: tried over what a user holds, by default the rows of the quoted table at 128K."""
     card = _newsletter()
     rows = architectures.decode_costs([LONG], card).set_index("architecture")
-    tried = rows.sequence_bytes / units.MB if user_mb is None else user_mb
+    tried = cases("user_mb", user_mb, rows.sequence_bytes / units.MB, above_zero=True)
     pool = _pool_bytes(card)
 
     def seconds(held_mb: float) -> tuple[float, float, float]:
@@ -403,7 +406,7 @@ def ring_decode(message_kb: ArrayLike | None = None) -> Thesis:
         for n, width in ((128, 1), (16, 8))
     )
     cache, query = "the cache goes round", "the query goes round"
-    tried = wide.message_bytes[[cache, query]] / 1e3 if message_kb is None else message_kb
+    tried = cases("message_kb", message_kb, wide.message_bytes[[cache, query]] / 1e3)
     reading, computing = (float(wide[column].iloc[0]) for column in ("reading_s", "computing_s"))
 
     def margin(kilobytes: float) -> float:

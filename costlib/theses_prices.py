@@ -22,7 +22,7 @@ from costlib import (
     units,
     workloads,
 )
-from costlib._thesis import Thesis, flip, printed, verdict
+from costlib._thesis import Thesis, cases, flip, printed, verdict
 from costlib._words import usd as money
 
 __all__ = [
@@ -66,7 +66,7 @@ def output_ratio(output_times: ArrayLike | None = None) -> Thesis:
     return Thesis(
         number=19,
         words="The price of output over that of input will compress to two.",
-        verdict=verdict(lambda times: at - times, now if output_times is None else output_times),
+        verdict=verdict(lambda times: at - times, cases("output_times", output_times, now)),
         because=f"At OpenAI's flagship it went from {flagship.iloc[0]:.0f} to "
         f"{flagship.iloc[-1]:.0f}; the named tiers now ask {min(now):.0f} to "
         f"{max(now):.0f}. So far it rises.",
@@ -84,7 +84,7 @@ def expiring_premium(fall_fraction: ArrayLike | None = None) -> Thesis:
     """Thesis 20: tried over yearly falls of a price, by default of gpt-4's ability and tiers."""
     tiers = {name: float(indices.falls(indices.tier(name)).yearly) for name in indices.tiers()}
     ability = indices.falls(indices.at_quality("gpt-4"))
-    tried = [ability.yearly, *tiers.values()] if fall_fraction is None else fall_fraction
+    tried = cases("fall_fraction", fall_fraction, [ability.yearly, *tiers.values()])
     half = float(pricing.yearly_fall_fraction(first_usd_per_mtok=2, last_usd_per_mtok=1, years=1))
     rose = [name for name, fall in tiers.items() if fall < 0]
     return Thesis(
@@ -114,7 +114,7 @@ def structural_discount(output_fraction: ArrayLike | None = None) -> Thesis:
     )
     read = (both - batch * answered) / (1 - answered)
     said = 0.95
-    tried = table.output_fraction if output_fraction is None else output_fraction
+    tried = cases("output_fraction", output_fraction, table.output_fraction)
 
     def margin(answers: float) -> float:
         return 1 - batch * answers - read * (1 - answers) - said
@@ -167,7 +167,7 @@ def caching_agents(hit_fraction: ArrayLike | None = None) -> Thesis:
     return Thesis(
         number=22,
         words="Prompt caching saves agents 40 to 90 % of the bill.",
-        verdict=verdict(margin, list(lives.values()) if hit_fraction is None else hit_fraction),
+        verdict=verdict(margin, cases("hit_fraction", hit_fraction, list(lives.values()))),
         because=f"A cache of five minutes finds {lives[300]:.0%} of what recorded sessions send: "
         f"of 96K in and 1K out at {price.name} it saves {saved(lives[300]):.0%}, and "
         f"{saved(1):.0%} at most, since answers are billed in full. Even a cache of "
@@ -211,7 +211,7 @@ def context_tiers(long_times: ArrayLike | None = None) -> Thesis:
     return Thesis(
         number=23,
         words="Prices that step with the context make the cost jump.",
-        verdict=verdict(step, listed if long_times is None else long_times),
+        verdict=verdict(step, cases("long_times", long_times, listed)),
         because=f"At Gemini 2.5 Pro the first token past {edge / 1e3:.0f}K costs "
         f"{money(step(listed))}, as much as {further / 1e3:.0f}K further ones at the lower price. "
         f"Who values them at {money(worth)} a million sends {edge / 1e3:.0f}K, or more than "
@@ -250,7 +250,7 @@ def routing_saving(strong_fraction: ArrayLike | None = None) -> Thesis:
     return Thesis(
         number=24,
         words="Routing saves 60 to 80 % with hardly any loss of quality.",
-        verdict=verdict(margin, calls if strong_fraction is None else strong_fraction),
+        verdict=verdict(margin, cases("strong_fraction", strong_fraction, calls)),
         because=f"At {KEPT:.0%} of GPT-4's score the best published router saves {shown}, against "
         f"asking GPT-4 always. Against drawing lots it is "
         f"{1 - cost(float(calls[1])) / cost(float(gap)):.0%} on MMLU: most of the saving is that "
@@ -266,6 +266,7 @@ def routing_saving(strong_fraction: ArrayLike | None = None) -> Thesis:
 
 def cheap_answers(loss_usd: ArrayLike = (0.0, 0.1)) -> Thesis:
     """Thesis 25: tried over what a wrong answer costs: nothing, and what the chapter assumes."""
+    tried = cases("loss_usd", loss_usd)
     both = routers.outcomes("MMLU")
     strong_usd, weak_usd = (
         price * QUERY_TOKENS / units.TOKENS_PER_MTOK for price in (STRONG_USD, WEAK_USD)
@@ -291,7 +292,7 @@ def cheap_answers(loss_usd: ArrayLike = (0.0, 0.1)) -> Thesis:
     return Thesis(
         number=25,
         words="Counted per correct answer, the cheap model wins.",
-        verdict=verdict(margin, loss_usd),
+        verdict=verdict(margin, tried),
         because=f"On MMLU GPT-4 is {STRONG_USD / WEAK_USD:.0f} times as dear as Mixtral and right "
         f"on {both['strong_quality']:.1%} instead of {both['weak_quality']:.1%}. If a wrong "
         "answer costs nothing, Mixtral is far cheaper per right one; but a loss of cents on each "
@@ -307,6 +308,7 @@ def cheap_answers(loss_usd: ArrayLike = (0.0, 0.1)) -> Thesis:
 
 def reserved_throughput(peak_times: ArrayLike = (1.23, 1.8, 2.3)) -> Thesis:
     """Thesis 53: tried over the peak in units of the mean, as the chapters have it."""
+    tried = cases("peak_times", peak_times)
     full = 0.6  # of list, for a token of a reservation that is always full
 
     def times(peak: float) -> float:
@@ -328,7 +330,7 @@ def reserved_throughput(peak_times: ArrayLike = (1.23, 1.8, 2.3)) -> Thesis:
     return Thesis(
         number=53,
         words="Reserved throughput is cheaper than paying by the token.",
-        verdict=verdict(lambda peak: 1 - times(peak), peak_times),
+        verdict=verdict(lambda peak: 1 - times(peak), tried),
         because=f"It costs {full:.0%} of list if it is always full. Reserved for a peak of "
         f"{day.max() / day.mean():.1f} times the mean it costs {sizes.times.iloc[-1]:.2f} of list; "
         f"the best reservation of that day, which lets the peak spill, {sizes.times.min():.2f}.",
@@ -369,7 +371,7 @@ def shorter_answers(input_per_output: ArrayLike | None = None) -> Thesis:
         words="Shorter answers are the way to a smaller bill.",
         verdict=verdict(
             lambda tokens: share(tokens) - 0.5,
-            recorded if input_per_output is None else input_per_output,
+            cases("input_per_output", input_per_output, recorded),
         ),
         because=f"Output costs {at:.0f} times input at {model}, yet answers make "
         f"{made['reasoning']:.0%} of the bill of the recorded reasoning, {made['chat']:.0%} of "
@@ -385,6 +387,7 @@ def shorter_answers(input_per_output: ArrayLike | None = None) -> Thesis:
 
 def three_points(n_questions: ArrayLike = (164, 1_319, 14_042)) -> Thesis:
     """Thesis 55: tried over questions, by default those of HumanEval, GSM8K and MMLU."""
+    tried = cases("n_questions", n_questions)
     both, gap = routers.outcomes("MMLU"), 0.03
     differ = both["only_strong_fraction"] + both["only_weak_fraction"]
 
@@ -402,7 +405,7 @@ def three_points(n_questions: ArrayLike = (164, 1_319, 14_042)) -> Thesis:
     return Thesis(
         number=55,
         words="Three points more on a benchmark mean nothing.",
-        verdict=verdict(lambda n: at - n, n_questions),
+        verdict=verdict(lambda n: at - n, tried),
         because=f"Two models that differ on {differ:.0%} of MMLU, as GPT-4 and Mixtral do, take "
         f"{at:,.0f} questions that both answer. Chance moves a score of 70 % by "
         f"{few:.1f} points on HumanEval and by {many:.1f} on MMLU; how a "

@@ -7,7 +7,7 @@ from typing import Final
 from numpy.typing import ArrayLike
 
 from costlib import catalog, pricebook, reloading, reuse, sessions, units
-from costlib._thesis import Thesis, flip, verdict
+from costlib._thesis import Thesis, cases, flip, verdict
 from costlib._words import usd as money
 
 __all__ = ["disk_reload", "edited_contexts", "warm_reads"]
@@ -34,7 +34,7 @@ def disk_reload(bytes_per_s: ArrayLike | None = None) -> Thesis:
         number=46,
         words="A prompt that was read before is better brought back from disk than read anew.",
         verdict=verdict(
-            lambda rate: rate - at * (1 + 1e-12), rates if bytes_per_s is None else bytes_per_s
+            lambda rate: rate - at * (1 + 1e-12), cases("bytes_per_s", bytes_per_s, rates)
         ),
         because=f"96K tokens of {MODEL} take {drive['prefill_s']:.1f} s to read on four H100 and "
         f"{drive['reload_s']:.2f} s to bring back from their drives. Short prompts of a model that "
@@ -69,7 +69,7 @@ def edited_contexts(edit_fraction: ArrayLike | None = None) -> Thesis:
         number=47,
         words="Agents change their context so often that a cache finds little of it.",
         verdict=verdict(
-            lambda share: 0.5 - hits(share), seen if edit_fraction is None else edit_fraction
+            lambda share: 0.5 - hits(share), cases("edit_fraction", edit_fraction, seen)
         ),
         because=f"Recorded agents edit in {seen:.1%} of their turns and append in the others: a "
         f"cache that drops nothing finds {found / sent:.1%} of what they send. An edit in every "
@@ -84,6 +84,7 @@ def edited_contexts(edit_fraction: ArrayLike | None = None) -> Thesis:
 
 def warm_reads(gap_s: ArrayLike = (600, 1_800, 3_600, 5_400, 14_400)) -> Thesis:
     """Thesis 48: tried over the pause until a prefix is used again, as the chapter has them."""
+    tried = cases("gap_s", gap_s)
     price = pricebook.price("claude-sonnet-4-6")
     paid = {
         "cached_input_usd_per_mtok": price.cached_input_usd_per_mtok,
@@ -98,7 +99,7 @@ def warm_reads(gap_s: ArrayLike = (600, 1_800, 3_600, 5_400, 14_400)) -> Thesis:
     return Thesis(
         number=48,
         words="Reads that only keep a cache warm are money thrown away.",
-        verdict=verdict(lambda gap: kept(gap) - written, gap_s),
+        verdict=verdict(lambda gap: kept(gap) - written, tried),
         because=f"To write a prefix anew costs {money(written)} a million at {price.name}. Reads "
         f"that bridge half an hour cost {money(kept(1_800))}, an hour {money(kept(3_600))} and "
         f"four hours {money(kept(14_400))}.",

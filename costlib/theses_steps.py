@@ -24,7 +24,7 @@ from costlib import (
     work,
     workloads,
 )
-from costlib._thesis import Thesis, flip, printed, verdict
+from costlib._thesis import Thesis, cases, flip, printed, verdict
 from costlib._words import usd as money
 from costlib.theses_physics import HEADS, RENT, RESERVE, SEVENTY, SHORT
 
@@ -66,6 +66,7 @@ def _twins() -> Any:
 
 def expert_saving(wanted_times: ArrayLike = 10.0) -> Thesis:
     """Thesis 9: tried over how many times cheaper than a dense model of its size it should be."""
+    tried = cases("wanted_times", wanted_times)
     ratio = _twins()
     whole, active = ratio["total size"], ratio["active size"]
     most = 1 / float(whole.min())
@@ -77,7 +78,7 @@ def expert_saving(wanted_times: ArrayLike = 10.0) -> Thesis:
     return Thesis(
         number=9,
         words="A mixture of experts makes frontier quality ten times cheaper to host.",
-        verdict=verdict(lambda times: most - times, wanted_times),
+        verdict=verdict(lambda times: most - times, tried),
         because=f"Qwen3.5-397B-A17B computes {sparse:.0f} times less than a dense model of its "
         f"size, but costs {whole.max():.0%} of it at {whole.idxmax():.0f} clients and "
         f"{whole.min():.0%} at {whole.idxmin():,.0f}, where every expert is read; against a dense "
@@ -120,17 +121,17 @@ def chip_generation(rent_times: ArrayLike | None = None) -> Thesis:
         rents["B200"] / rents["H100"]
         for rents in map(frontier.rents, ("on demand", "spot", "three years"))
     ]
-    tried = np.atleast_1d(listed if rent_times is None else rent_times)
+    tried = cases("rent_times", rent_times, listed, above_zero=True)
     old, new = (catalog.accelerator(name) for name in ("H100", "B200"))
     busy = 0.9 / 0.6
     equal = new.memory_bytes_per_s / old.memory_bytes_per_s  # the same batch
     full = _capacity_usd("H100") / _capacity_usd("B200")  # as many users as fit
-    cases = [busy - gain / times for times in tried for gain in (equal, full)]
+    margins = [busy - gain / times for times in tried for gain in (equal, full)]
     at = flip(lambda times: busy - full / times, 0.1, 100)
     return Thesis(
         number=10,
         words="Filling a machine gains more than the next generation of chips.",
-        verdict=verdict(lambda margin: margin, cases),
+        verdict=verdict(lambda margin: margin, margins),
         because=f"From 60 % to 90 % use a token gets {busy:.1f} times cheaper. A B200 for an H100 "
         f"at {min(listed):.2f} to {max(listed):.2f} times the rent makes it "
         f"{equal / max(listed):.2f} to {equal / min(listed):.2f} times at equal batch, and "
@@ -148,12 +149,8 @@ def chip_generation(rent_times: ArrayLike | None = None) -> Thesis:
 
 def batch_saving(context_tokens: ArrayLike | None = None) -> Thesis:
     """Thesis 11: tried over the tokens of each request, by default the recorded medians."""
-    tried = (
-        [float(np.median(workloads.length_table(use)["input_tokens"])) for use in
-         workloads.workloads()]
-        if context_tokens is None
-        else context_tokens
-    )  # fmt: skip
+    recorded = [workloads.length_table(use)["input_tokens"] for use in workloads.workloads()]
+    tried = cases("context_tokens", context_tokens, [np.median(lengths) for lengths in recorded])
     said = printed("batching-001") / 100
     users = 32
     weights = float(work.weight_bytes(n_params=70e9, weight_bits=4))
@@ -231,6 +228,7 @@ def _gain(model: str, n_clients: ArrayLike, prompt_tokens: ArrayLike, kept: floa
 
 def draft_load(acceptance_fraction: ArrayLike = (0.5, 0.7, 0.8, 0.9)) -> Thesis:
     """Thesis 29: tried over the share of drafted tokens that is kept."""
+    tried = cases("acceptance_fraction", acceptance_fraction)
     model, users = "Llama-3.1-70B", np.arange(1.0, 513)
 
     def margin(kept: float) -> float:
@@ -242,7 +240,7 @@ def draft_load(acceptance_fraction: ArrayLike = (0.5, 0.7, 0.8, 0.9)) -> Thesis:
     return Thesis(
         number=29,
         words="Speculative decoding helps at low batch only.",
-        verdict=verdict(margin, acceptance_fraction),
+        verdict=verdict(margin, tried),
         because=f"Drafts of {DRAFT_TOKENS} of which 70 % are kept make Llama-3.1-70B on eight H200 "
         f"{gain[0]:.2f} times as fast for one user and {gain[255]:.2f} for 256; they stop paying "
         f"above {users[gain > 1].max():.0f}.",
@@ -270,7 +268,7 @@ def draft_length(intensity_flop_per_byte: ArrayLike | None = None) -> Thesis:
                 bytes_per_value=2,
             )
         )
-    tried = list(own.values()) if intensity_flop_per_byte is None else intensity_flop_per_byte
+    tried = cases("intensity_flop_per_byte", intensity_flop_per_byte, list(own.values()))
     ridge = roofline.ridge_flop_per_byte(
         peak_flop_per_s=device.peak_flop_per_s["bf16"],
         memory_bytes_per_s=device.memory_bytes_per_s,
@@ -297,6 +295,7 @@ def draft_length(intensity_flop_per_byte: ArrayLike | None = None) -> Thesis:
 
 def draft_acceptance(n_clients: ArrayLike = (1, 16, 64, 128, 256)) -> Thesis:
     """Thesis 42: tried over the users at once, as the chapter has them."""
+    tried = cases("n_clients", n_clients)
     said = 0.5
 
     def needed(users: float) -> float:
@@ -315,7 +314,7 @@ def draft_acceptance(n_clients: ArrayLike = (1, 16, 64, 128, 256)) -> Thesis:
     return Thesis(
         number=42,
         words="Drafts pay only if at least half of them are kept.",
-        verdict=verdict(lambda users: needed(users) - said, n_clients),
+        verdict=verdict(lambda users: needed(users) - said, tried),
         because=f"Drafts of {DRAFT_TOKENS} for Llama-3.1-70B on eight H200 break even where "
         f"{needed(1):.0%} are kept with one user, {needed(64):.0%} with 64 and {needed(256):.0%} "
         "with 256. While reading is the bound a rejected token costs next to nothing; once "
@@ -330,6 +329,7 @@ def draft_acceptance(n_clients: ArrayLike = (1, 16, 64, 128, 256)) -> Thesis:
 
 def active_twin(n_clients: ArrayLike = (1, 64, 4_096)) -> Thesis:
     """Thesis 43: tried over the clients at once: alone, at the dearest, and full."""
+    tried = cases("n_clients", n_clients)
 
     def ratio(clients: float, column: str = "ratio") -> float:
         table = _twin_costs(clients)
@@ -343,7 +343,7 @@ def active_twin(n_clients: ArrayLike = (1, 64, 4_096)) -> Thesis:
     return Thesis(
         number=43,
         words="A mixture with 17B parameters at work costs what a dense 17B does.",
-        verdict=verdict(margin, n_clients),
+        verdict=verdict(margin, tried),
         because=f"On eight H200 Qwen3.5-397B-A17B costs {alone:.1f} times as much for one client, "
         f"{worst:.1f} times for 64 and {full:.1f} times for 4,096. A token multiplies 17B, but a "
         "step of 64 reads most of the experts, and few tokens share them.",
@@ -403,7 +403,7 @@ def slow_links(link_bytes_per_s: ArrayLike | None = None) -> Thesis:
         words="How the GPUs are joined is a detail: PCIe does as well as NVLink.",
         verdict=verdict(
             lambda rate: forgiven - dearer(rate),
-            slower if link_bytes_per_s is None else link_bytes_per_s,
+            cases("link_bytes_per_s", link_bytes_per_s, slower),
         ),
         because=f"Cut into one tensor group of eight H100, Llama-3.1-70B costs "
         f"{money(float(usd['tensor 8', 'own']))} a million over NVLink and "
@@ -421,6 +421,7 @@ def slow_links(link_bytes_per_s: ArrayLike | None = None) -> Thesis:
 
 def idle_hours(late_fraction: ArrayLike = (0, 0.05, 0.1, 0.2)) -> Thesis:
     """Thesis 45: tried over the live requests that backfill makes late, as the chapter has them."""
+    tried = cases("late_fraction", late_fraction)
     busy, half = 0.7, 0.5  # of the time; of the price, as vendors list work that can wait
 
     def saved(late: float, price: float = half) -> float:
@@ -437,7 +438,7 @@ def idle_hours(late_fraction: ArrayLike = (0, 0.05, 0.1, 0.2)) -> Thesis:
     return Thesis(
         number=45,
         words="Idle machines earn with work that can wait, even at half price.",
-        verdict=verdict(saved, late_fraction),
+        verdict=verdict(saved, tried),
         because=f"A fleet that fills its idle {1 - busy:.0%} saves {saved(0):.0%} of a token at "
         f"half price, {saved(0.1):.0%} if a tenth of the live requests come late for it. The "
         f"{saved(0, 1):.0%} of a source take the full price.",

@@ -7,7 +7,7 @@ from typing import Any, Final
 from numpy.typing import ArrayLike
 
 from costlib import laws, lifetime, scaling, tenants, training
-from costlib._thesis import Thesis, flip, verdict
+from costlib._thesis import Thesis, cases, flip, verdict
 from costlib._words import usd as money
 
 __all__ = ["adapter_tenants", "printed_laws", "serving_and_training", "training_bill"]
@@ -17,6 +17,7 @@ CHINCHILLA: Final[dict[str, Any]] = {"n_params": 70e9, "training_tokens": 1.4e12
 
 def serving_and_training(served_tokens: ArrayLike = (1e12, 1e13)) -> Thesis:
     """Thesis 33: tried over tokens that are served, FLOP for FLOP with those of training."""
+    tried = cases("served_tokens", served_tokens)
 
     def saved(tokens: float) -> float:
         """What the cheapest life saves against the least training of the same loss."""
@@ -29,7 +30,7 @@ def serving_and_training(served_tokens: ArrayLike = (1e12, 1e13)) -> Thesis:
     return Thesis(
         number=33,
         words="Demand for inference reverses Chinchilla: smaller models, trained longer.",
-        verdict=verdict(lambda tokens: saved(tokens) - worth, served_tokens),
+        verdict=verdict(lambda tokens: saved(tokens) - worth, tried),
         because=f"At the loss of 70B on 1.4T it takes the cheapest model from {ratio[0]:.1f} to "
         f"{ratio[1]:.1f} tokens per parameter to serve 1T, which saves {saved(1e12):.1%} against "
         f"the least training; ten times that saves {saved(1e13):.0%}.",
@@ -73,7 +74,7 @@ def printed_laws(budget_flop: ArrayLike | None = None) -> Thesis:
         words="Published coefficients of scaling laws mislead those who buy compute.",
         verdict=verdict(
             lambda budget: needless(budget) - worth,
-            budgets if budget_flop is None else budget_flop,
+            cases("budget_flop", budget_flop, budgets),
         ),
         because=f"At the budget of 70B on 1.4T the printed constants ask for "
         f"{printed['tokens_per_param']:.0f} tokens per parameter, their refit for "
@@ -121,7 +122,7 @@ def adapter_tenants(requests_per_month: ArrayLike | None = None) -> Thesis:
         words="Adapters turn the cost of a model per tenant into that of parameters per tenant.",
         verdict=verdict(
             lambda requests: full - requests,
-            [asked, 10 * full] if requests_per_month is None else requests_per_month,
+            cases("requests_per_month", requests_per_month, [asked, 10 * full]),
         ),
         because=f"Each of {n_tenants} tenants with {asked:,.0f} requests a month pays "
         f"{money(adapter)} for an adapter on a shared base, {money(examples)} with examples in "
@@ -138,6 +139,7 @@ def adapter_tenants(requests_per_month: ArrayLike | None = None) -> Thesis:
 
 def training_bill(served_tokens: ArrayLike = (1e12, 1e13)) -> Thesis:
     """Thesis 59: tried over the tokens that are served, FLOP for FLOP with those of training."""
+    tried = cases("served_tokens", served_tokens)
     asked = 1_000  # tokens a request
 
     def even(ratio: float, served_times: float = 1.0) -> float:
@@ -154,7 +156,7 @@ def training_bill(served_tokens: ArrayLike = (1e12, 1e13)) -> Thesis:
     return Thesis(
         number=59,
         words="What a model costs is its training; serving is the smaller part.",
-        verdict=verdict(lambda tokens: at - tokens, served_tokens),
+        verdict=verdict(lambda tokens: at - tokens, tried),
         because=f"To serve 70B that were trained on 1.4T has cost what the training did after "
         f"{at / asked / 1e9:.1f} billion requests of {asked:,} tokens, and after "
         f"{even(1, 4.1) / asked / 1e9:.1f} billion where a served FLOP costs 4.1 times one of "
