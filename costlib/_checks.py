@@ -18,10 +18,12 @@ from numpy.typing import ArrayLike, NDArray
 __all__ = [
     "Floats",
     "at_least_one",
+    "count",
     "finite",
     "fraction",
     "generator",
     "non_negative",
+    "number",
     "over_groups",
     "positive",
     "power_of_2",
@@ -57,6 +59,12 @@ def fraction(name: str, value: ArrayLike) -> Floats:
     return _require(name, array, (array >= 0) & (array <= 1), "must lie in [0, 1]")
 
 
+def number(name: str, value: ArrayLike) -> Floats:
+    """Return `value` as floats, or raise ValueError where an entry is no number; may be infinite."""
+    array = _floats(name, value)
+    return _require(name, array, ~np.isnan(array), "must be a number")
+
+
 def finite(name: str, value: ArrayLike) -> Floats:
     """Return `value` as floats, or raise ValueError where an entry is infinite or no number."""
     array = _floats(name, value)
@@ -68,6 +76,14 @@ def whole(name: str, value: ArrayLike) -> Floats:
     array = np.asarray(non_negative(name, value))
     holds = np.isfinite(array) & (array == np.floor(array))
     return _require(name, array, holds, "must be a whole number")
+
+
+def count(name: str, value: ArrayLike) -> int:
+    """Return one count as a whole number, or raise ValueError unless it is 1, 2, 3 and so on."""
+    number = _floats(name, value)
+    if number.ndim or not (np.isfinite(number) and number >= 1 and number == np.floor(number)):
+        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
+    return int(number)
 
 
 def power_of_2(name: str, value: ArrayLike) -> Floats:

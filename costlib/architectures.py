@@ -448,8 +448,8 @@ def cliff_ratio(*, short_tokens: float, long_tokens: float, **serving_arguments:
     ValueError
         If an argument is out of its range.
     """
-    ends = serving.capacity_usd_per_mtok(
-        np.array([short_tokens, long_tokens], dtype=np.float64), **serving_arguments
+    contexts = [positive("short_tokens", short_tokens), positive("long_tokens", long_tokens)]
+    short, long = np.asarray(
+        serving.capacity_usd_per_mtok(np.array(contexts), **serving_arguments), dtype=np.float64
     )
-    short, long = np.asarray(ends, dtype=np.float64)
     return float(long / short) if np.isfinite(short) else np.inf

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from costlib import catalog, deploy, ownership, serve, serving, sites, utilisation
+from costlib._checks import count, generator
 
 __all__ = ["SITE", "batch_and_chip", "busy_and_pue", "memory_and_arithmetic", "site_ranges"]
 
@@ -58,7 +59,8 @@ def site_ranges() -> dict[str, tuple[float, float]]:
 
 
 def _points(n_columns: int, n_draws: int, seed: int) -> NDArray[np.float64]:
-    return np.asarray(stats.qmc.Sobol(n_columns, rng=seed).random(n_draws))
+    number, random = count("n_draws", n_draws), generator(seed)
+    return np.asarray(stats.qmc.Sobol(n_columns, rng=random).random(number))
 
 
 def _named(column: NDArray[np.float64], names: Sequence[str]) -> list[str]:

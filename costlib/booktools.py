@@ -395,7 +395,9 @@ def figure(spec: Mapping[str, Any], *, live: bool) -> str:
         f'<p class="chart-title" id="{label}-t">{html.escape(str(heading))}</p>',
         f'<p class="chart-sub">{html.escape(str(subtitle))}</p></figcaption>',
         f'<p class="sr-only">{html.escape(str(spec.get("description", "")))}</p>',
-        f'<div class="view">{_drawing(bare, WIDE_PIXELS)}{_drawing(bare, PHONE_PIXELS)}</div>',
+        '<div class="view">'
+        + "".join(_drawing(bare, label, width) for width in (WIDE_PIXELS, PHONE_PIXELS))
+        + "</div>",
     ]
     if live:
         safe = text.replace("<", r"\u003c")  # so that no name ends or opens an element
@@ -408,7 +410,7 @@ def figure(spec: Mapping[str, Any], *, live: bool) -> str:
     return "".join([*parts, "</figure>"])
 
 
-def _drawing(spec: Mapping[str, Any], width: int) -> str:
+def _drawing(spec: Mapping[str, Any], label: str, width: int) -> str:
     import vl_convert
 
     measured = json.dumps(spec).replace(json.dumps(FONT), json.dumps(WIDEST_FONT))
@@ -417,6 +419,9 @@ def _drawing(spec: Mapping[str, Any], width: int) -> str:
         sized["height"] = min(PHONE_HEIGHT, int(sized.get("height", PHONE_HEIGHT)))
     kind = "phone" if width == PHONE_PIXELS else "wide"
     svg = re.sub(r"<[^>]*>", _slim_tag, vl_convert.vegalite_to_svg(sized))
+    # Its own names: Vega counts its clips from 1 on this page, too, for the live chart.
+    for place, name in enumerate(dict.fromkeys(re.findall(r'id="([^"]+)"', svg))):
+        svg = re.sub(rf'(id="|url\(#){name}\b', rf"\g<1>{label}-{kind}-{place}", svg)
     return svg.replace("<svg ", f'<svg aria-hidden="true" focusable="false" class="{kind}" ', 1)
 
 

@@ -10,6 +10,7 @@ from typing import Final
 import pandas as pd
 
 from costlib import units
+from costlib._checks import non_negative
 from costlib.scenario import Scenario
 from costlib.screening import Demand
 
@@ -110,6 +111,7 @@ class Option:
 
 def bill(asked: Demand, monthly_usd: float) -> dict[str, float]:
     """A month's bill by the hour, the request and the million tokens."""
+    monthly_usd = float(non_negative("monthly_usd", monthly_usd))
     each = monthly_usd / asked.requests_per_month
     return {
         "monthly_usd": monthly_usd,

@@ -25,6 +25,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 
 from costlib import (
     adapters,
@@ -83,6 +84,7 @@ from costlib import (
     utilisation,
     work,
 )
+from costlib._checks import number
 from costlib.catalog import TableError, UnknownNameError, data_path
 
 __all__ = [
@@ -213,27 +215,31 @@ FACTS: Final = ("accelerator", "price", "site", "place", "law", "bands")
 
 def quotient(*, of: float, over: float) -> float:
     """One value over another: the ratio that a source prints."""
-    return float(of) / float(over)
+    if not number("over", over):
+        raise ValueError("over must not be 0")
+    return float(number("of", of) / number("over", over))
 
 
 def product(*, of: float, by: float) -> float:
     """One value times another."""
-    return float(of) * float(by)
+    return float(number("of", of) * number("by", by))
 
 
-def total(*, parts: Collection[float]) -> float:
+def total(*, parts: ArrayLike) -> float:
     """Sum of values."""
-    return float(sum(parts))
+    return float(np.sum(number("parts", parts)))
 
 
 def reduction(*, part: float, whole: float) -> float:
     """Share of the whole that is saved when a part of it remains."""
-    return 1 - float(part) / float(whole)
+    if not number("whole", whole):
+        raise ValueError("whole must not be 0")
+    return float(1 - number("part", part) / number("whole", whole))
 
 
 def whole(*, of: float) -> float:
     """A value without its fraction, as a source prints it that cuts and does not round."""
-    return float(math.floor(of))
+    return float(np.floor(number("of", of)))
 
 
 def recomputed(function: str, inputs: str) -> float:

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costlib import deploy, serve, serving
-from costlib._checks import non_negative
+from costlib._checks import non_negative, positive, whole
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -263,7 +263,7 @@ def _asked(plan: _Plan, quantities: Iterable[str]) -> None:
 
 def _fitting(n_bytes: float, limit_bytes: float, way_out: str) -> None:
     """Refuse an answer that is larger than the caller's limit."""
-    if not n_bytes <= limit_bytes:
+    if not n_bytes <= positive("limit_bytes", limit_bytes):
         raise ValueError(
             f"the answer would take {n_bytes / 1e9:,.3g} GB, and limit_bytes allows "
             f"{limit_bytes / 1e9:,.3g} GB: {way_out}, or raise the limit"
@@ -579,7 +579,7 @@ def local_client(n_workers: int = 2) -> Iterator[Client]:
     with (
         _needed("dask").config.set({trim: KEEP_BYTES}),
         distributed.LocalCluster(
-            n_workers=n_workers,
+            n_workers=int(whole("n_workers", n_workers)),
             threads_per_worker=1,
             processes=True,
             host="127.0.0.1",

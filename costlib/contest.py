@@ -15,6 +15,7 @@ import pandas as pd
 from scipy import stats
 
 from costlib import ownership, pricebook, pricing, sensitivity, serving, sites, study, units
+from costlib._checks import count
 from costlib.calibration import constants
 from costlib.choices import Choice, Plan
 from costlib.sensitivity import Formula
@@ -354,7 +355,8 @@ def regimes(
         str(row["parameter"]): (float(row["low"]), float(row["high"]))
         for row in table[table["way"].isin(["", first])].to_dict("records")
     }
-    volumes = np.geomspace(*ends["requests_per_day"], n_volumes)
+    volumes = np.geomspace(*ends["requests_per_day"], count("n_volumes", n_volumes))
+    n_prices = count("n_prices", n_prices)
     prices = np.linspace(*ends["price_times"], n_prices) if "price_times" in ends else np.ones(1)
     volume, price = (axis.ravel() for axis in np.meshgrid(volumes, prices, indexing="ij"))
     billed = pd.DataFrame(

@@ -125,7 +125,7 @@ def curves(
     clients, context = (
         grid.ravel()
         for grid in np.meshgrid(
-            np.asarray(n_clients, float), np.asarray(input_tokens, float), indexing="ij"
+            positive("n_clients", n_clients), positive("input_tokens", input_tokens), indexing="ij"
         )
     )
     parts = []
@@ -176,6 +176,8 @@ def points(
     Runs whose clients wait longer for the first token than for all others are left out: more of
     them came than ran at once, and the speed is that of those who ran.
     """
+    prompts = np.atleast_1d(positive("input_tokens", input_tokens))
+    positive("output_tokens", output_tokens)
     rows = validate.resolve(validate.read(tables.data_path("measured.csv")))
     rows = rows[(rows["reason"] == "") & (rows["model"] == model)]
     rows = rows[rows["output_tokens"] == output_tokens]
@@ -191,7 +193,7 @@ def points(
             & (wide["weight_format"] == offer.weight_format)
             & (wide["engine"] == offer.engine)
             & (wide["attention_replicas"] == 1)
-            & wide["input_tokens"].isin(list(input_tokens))
+            & wide["input_tokens"].isin(prompts)
         ]
         answer_s = (here["ttft_ms"] + here["tpot_ms"] * output_tokens) / units.MS_PER_S
         rate = here["n_clients"] * (here["input_tokens"] + output_tokens) / answer_s
@@ -223,6 +225,7 @@ def list_prices(model: str, *, input_tokens: Sequence[float], output_tokens: flo
     listed = [
         pricebook.price(name) for name, first in pricebook.offers().items() if first.model == model
     ]
+    prompts = np.atleast_1d(positive("input_tokens", input_tokens, finite=True))
     return pd.DataFrame(
         [
             {
@@ -242,7 +245,7 @@ def list_prices(model: str, *, input_tokens: Sequence[float], output_tokens: flo
                 * units.TOKENS_PER_MTOK,
             }
             for row in listed
-            for prompt in input_tokens
+            for prompt in prompts
         ],
         columns=["vendor", "fast", "input_tokens", "user_tokens_per_s", "usd_per_mtok"],
     )
@@ -257,7 +260,7 @@ def batch_gains(
     output_tokens: float,
 ) -> pd.DataFrame:
     """What a larger batch buys over a batch of one: throughput, latency and cost per token."""
-    clients = np.asarray(n_clients, float)
+    clients = np.atleast_1d(positive("n_clients", n_clients))
     done = serve.prediction(
         _load(
             model,
@@ -364,7 +367,7 @@ def schedules(
         `schedule`, `n_running`, `tokens_per_s` (output), `answer_s` (of a mean answer, from its
         start), `light_tokens_per_s` where the schedule keeps every slot busy, else NaN.
     """
-    lengths = np.asarray(lengths_tokens, float)
+    lengths = np.atleast_1d(positive("lengths_tokens", lengths_tokens, finite=True))
     mean = float(lengths.mean())
     full = serve.prediction(
         _load(
@@ -420,8 +423,8 @@ def answer_times(
     -------
         `schedule`, `requests_per_s`, `n_running` (mean batch) and `answer_s`.
     """
-    arriving = np.atleast_1d(np.asarray(requests_per_s, float))
-    lengths = np.sort(np.asarray(lengths_tokens, float))
+    arriving = np.atleast_1d(positive("requests_per_s", requests_per_s, finite=True))
+    lengths = np.sort(np.atleast_1d(positive("lengths_tokens", lengths_tokens, finite=True)))
     full = schedules(model, offer, lengths_tokens=lengths, input_tokens=input_tokens)
     most = int(full.loc[full["schedule"] == "static", "n_running"].max())
     batch = np.arange(1.0, most + 1)
@@ -430,7 +433,9 @@ def answer_times(
             model, offer, n_clients=batch, input_tokens=input_tokens, output_tokens=lengths.mean()
         )
     )
-    cells = np.array_split(lengths, LENGTH_CELLS)  # of equal weight, but for a rounded request
+    cells = np.array_split(
+        lengths, min(LENGTH_CELLS, lengths.size)
+    )  # of equal weight, but for a rounded request
     levels = np.array([cell.mean() for cell in cells])
     below = np.cumsum([0, *(cell.size for cell in cells)]) / lengths.size
     chance = np.diff(below ** batch[:, np.newaxis])  # of the longest in a batch
@@ -499,7 +504,7 @@ def stalls(
         `chunk_tokens` (infinite: not cut), `step_s`, `stall_s` (what a token of the others waits
         longer), `n_steps` (tokens of theirs that wait so), `reading_s` (until the prompt is read).
     """
-    chunks = np.asarray(chunk_tokens, float)
+    chunks = np.atleast_1d(positive("chunk_tokens", chunk_tokens))
     done = serve.prediction(
         _load(
             model,

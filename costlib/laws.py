@@ -174,7 +174,7 @@ def lives(served_tokens: ArrayLike, *, of: Target, served_times: float = 1.0) ->
         training_tokens, tokens_per_param, life_flop, saved_fraction against the model that was
         stated, and least_saved_fraction against the one that is cheapest to train.
     """
-    served = np.atleast_1d(np.asarray(served_tokens, dtype=float))
+    served = np.atleast_1d(non_negative("served_tokens", served_tokens, finite=True))
     price: dict[str, Any] = {"served_tokens": served, "served_times": served_times}
     ratio = lifetime.served_ratio(cheapest_tokens=of.cheapest_tokens, **price, **of.law.exponents)
     size = lifetime.optimal_params(ratio, cheapest_params=of.cheapest_params, **of.law.exponents)
@@ -330,7 +330,7 @@ def sizes(
 
     Sizes that are too small for the loss have infinite tokens.
     """
-    size = np.asarray(n_params, dtype=float)
+    size = np.atleast_1d(positive("n_params", n_params, finite=True))
     text = scaling.needed_tokens(size, gap_loss=of.gap_loss, **of.law.constants)
     return pd.DataFrame(
         {

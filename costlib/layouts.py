@@ -293,6 +293,7 @@ def link_costs(
         By link and scenario `usd_per_mtok`, `bytes_usd` and `latency_usd` of it, their share, and
         `fair_rent_usd_per_h`: the rent at which a token costs what it costs with the first link.
     """
+    positive("rent_usd_per_h", rent_usd_per_h)
     free = serve.prediction(dataclasses.replace(load, link_bytes_per_s=np.float64(np.inf)))
     parts = []
     for name, rate in rates.items():

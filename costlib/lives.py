@@ -13,9 +13,10 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from costlib import charges, depreciation, holding, impairment, serving, tables
+from costlib._checks import fraction, non_negative, positive
 from costlib.units import MONTHS_PER_YEAR
 
 __all__ = [
@@ -80,8 +81,8 @@ def books(
     By use, the charge follows the hours worked: the shares of time `busy` between the ages
     `edges_years`. The tax basis takes five years, whatever the books do.
     """
-    age = np.asarray(years, dtype=float)
-    edges, shares = np.asarray(edges_years, dtype=float), np.asarray(busy, dtype=float)
+    age = np.atleast_1d(non_negative("years", years))
+    edges, shares = _stages(edges_years, busy)
     worked = np.interp(age, edges, np.append(0.0, np.cumsum(np.diff(edges) * shares)))
     lifetime = float(np.sum(np.diff(edges) * shares))
     plain = {"cost_usd": asset.cost_usd, "salvage_fraction": asset.salvage_fraction}
@@ -99,6 +100,20 @@ def books(
         [pd.DataFrame({"year": age, "method": name, "book_usd": found[name]}) for name in METHODS],
         ignore_index=True,
     )
+
+
+def _stages(
+    edges_years: ArrayLike, busy: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Ages between which a machine works, and the share of the time that it does."""
+    edges = np.atleast_1d(non_negative("edges_years", edges_years, finite=True))
+    shares = np.atleast_1d(fraction("busy", busy))
+    if shares.size != edges.size - 1:
+        raise ValueError(
+            f"busy must hold a share for each of the {edges.size - 1} spans between edges_years, "
+            f"got {shares.size}"
+        )
+    return edges, shares
 
 
 def months(asset: Asset) -> pd.DataFrame:
@@ -152,7 +167,9 @@ def under_water(
     asset: Asset, lives: Sequence[float], declines_fraction: Sequence[float]
 ) -> pd.DataFrame:
     """Months under water and the first of them, by life in the books and yearly fall of rents."""
-    life, decline = np.meshgrid(lives, declines_fraction, indexing="ij")
+    life, decline = np.meshgrid(
+        positive("lives", lives), fraction("declines_fraction", declines_fraction), indexing="ij"
+    )
     terms = {
         "cost_usd": asset.cost_usd,
         "salvage_fraction": asset.salvage_fraction,
@@ -203,8 +220,12 @@ def token_costs(
         `charge_usd` a year, `charge_usd_per_mtok`, `rest_usd_per_mtok` (operation), their sum
         `usd_per_mtok` and `share_fraction`, the charge in it.
     """
+    each = np.atleast_1d(positive("lives", lives, finite=True))
+    fraction("gpu_salvage_fraction", gpu_salvage_fraction)
+    positive("gpu_years", gpu_years, finite=True)
+    positive("rest_years", rest_years, finite=True)
     yearly = depreciation.straight_charge_usd(
-        np.asarray(lives, dtype=float),
+        each,
         cost_usd=asset.cost_usd,
         salvage_fraction=asset.salvage_fraction,
     )
@@ -223,7 +244,7 @@ def token_costs(
     )
     return pd.DataFrame(
         {
-            "words": [*(f"{life:g} years" for life in lives), "by component"],
+            "words": [*(f"{life:g} years" for life in each), "by component"],
             "life_years": charges.equivalent_life_years(charge, cost_usd=asset.cost_usd),
             "charge_usd": charge,
             "charge_usd_per_mtok": held,
@@ -244,7 +265,11 @@ def held_values(
 
     Its price in the market falls with the rent it earns.
     """
-    decline, held = np.meshgrid(declines_fraction, years, indexing="ij")
+    decline, held = np.meshgrid(
+        fraction("declines_fraction", declines_fraction),
+        non_negative("years", years),
+        indexing="ij",
+    )
     value = holding.holding_npv_usd(
         held,
         cost_usd=asset.cost_usd,
@@ -286,15 +311,15 @@ def stages(
     -------
         A row per fall: `decline_fraction`, `stage_1` and so on in USD, and their sum `total_usd`.
     """
-    edges = np.asarray(edges_years, dtype=float)
-    decline = np.asarray(declines_fraction, dtype=float)
+    edges, shares = _stages(edges_years, busy)
+    decline = np.atleast_1d(fraction("declines_fraction", declines_fraction))
     value = np.atleast_2d(
         holding.stage_value_usd(
             edges[:-1],
             until_years=edges[1:],
-            rent_usd_per_h=asset.rent_usd_per_h * np.asarray(rent_times, dtype=float),
+            rent_usd_per_h=asset.rent_usd_per_h * non_negative("rent_times", rent_times),
             yearly_times=(1 - decline)[:, None],
-            busy_fraction=np.asarray(busy, dtype=float),
+            busy_fraction=shares,
             opex_usd_per_h=asset.opex_usd_per_h,
             interest_fraction=asset.interest_fraction,
         )
@@ -307,7 +332,7 @@ def earning_years(asset: Asset, declines_fraction: ArrayLike) -> Any:
     """Age at which an hour costs more to run than it earns, by yearly fall of the rent."""
     return holding.retirement_years(
         asset.service_years,
-        **asset.earning | {"yearly_times": 1 - np.asarray(declines_fraction, dtype=float)},
+        **asset.earning | {"yearly_times": 1 - fraction("declines_fraction", declines_fraction)},
         resale_usd=0,
         interest_fraction=asset.interest_fraction,
     )

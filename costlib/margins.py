@@ -81,8 +81,8 @@ def machines(
     offered = [name for name in ACCELERATORS if name in rent]
     if not offered:
         raise ValueError(f"rent_kind: no {rent_kind!r} rents of {', '.join(ACCELERATORS)}")
-    if not user_tokens_per_s > 0:
-        raise ValueError(f"user_tokens_per_s must be positive, got {user_tokens_per_s!r}")
+    positive("user_tokens_per_s", user_tokens_per_s)
+    fraction("hit_fraction", hit_fraction)
     grid = pd.DataFrame(
         product(models, offered, SIZES, CLIENTS),
         columns=["model", "accelerator", "n_accelerators", "n_clients"],
@@ -163,6 +163,8 @@ def margins(
         ends; infinite where not even a full machine does. Fast tiers, which are another kind of
         hardware, are left out.
     """
+    positive("input_tokens", input_tokens)
+    fraction("hit_fraction", hit_fraction)
     asked = {"input_tokens": input_tokens, "output_tokens": output_tokens, "hit": hit_fraction}
     offers = [pricebook.price(name) for name, first in pricebook.offers().items() if first.weights]
     listed = pd.DataFrame(

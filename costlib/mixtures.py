@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from costlib import catalog, experts, serve, serving, work
-from costlib._checks import Floats
+from costlib._checks import Floats, non_negative, positive
 from costlib.calibration import Constants, constants
 from costlib.deploy import Scenarios
 
@@ -145,9 +145,13 @@ def light_usd(
     rig
         memory_bytes_per_s, peak_flop_per_s, rent_usd_per_h and n_accelerators.
     """
-    asked = np.asarray(top_k) / np.asarray(n_experts)
+    non_negative("shared_params", shared_params)
+    non_negative("routed_params", routed_params)
+    asked = non_negative("top_k", top_k) / positive("n_experts", n_experts)
     active = shared_params + routed_params * asked
-    covered = experts.coverage_fraction(clients, n_experts=n_experts, top_k=top_k)
+    covered = experts.coverage_fraction(
+        positive("clients", clients), n_experts=n_experts, top_k=top_k
+    )
     sizes = {  # parameters read in a step, parameters that a token is multiplied with
         "mixture": (shared_params + routed_params * covered, active),
         "active": (active, active),

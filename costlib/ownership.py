@@ -23,7 +23,7 @@ from costlib import (
     tco,
     units,
 )
-from costlib._checks import non_negative, positive
+from costlib._checks import fraction, non_negative, positive
 
 __all__ = [
     "PARTS",
@@ -252,6 +252,9 @@ def flows(
 
     The purchase first, then rents saved less what holding it costs, the resale in the last year.
     """
+    fraction("busy_fraction", busy_fraction)
+    non_negative("rent_usd_per_h", rent_usd_per_h, finite=True)
+    positive("yearly_times", yearly_times, finite=True)
     spent = hour(machine)
     opex = (spent["owned"] - spent["purchase"]) * machine.node_accelerators * units.HOURS_PER_YEAR
     n_years = int(machine.years)
@@ -276,7 +279,7 @@ def returns(
 ) -> pd.DataFrame:
     """Present value, internal rate and payback of buying, by use: NaN and infinite are never."""
     rows = []
-    for one in busy:
+    for one in np.atleast_1d(fraction("busy", busy)):
         year = flows(
             machine, busy_fraction=one, rent_usd_per_h=rent_usd_per_h, yearly_times=yearly_times
         )

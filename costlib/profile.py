@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from costlib import units
-from costlib._checks import positive
+from costlib._checks import generator, non_negative, positive
 from costlib.pricebook import Price
 from costlib.pricing import request_usd
 from costlib.requestlog import Log
@@ -152,12 +152,12 @@ def profile(log: Log, *, price: Price | None = None, seed: int = 0) -> Profile:
     ValueError
         If the log holds fewer than two requests or all come at once.
     """
-    asked = log.requests
+    asked, random = log.requests, generator(seed)
     n, span = asked.arrival_s.size, float(asked.arrival_s[-1] - asked.arrival_s[0])
     if span == 0:
         raise ValueError(f"{log.name}: all {n} requests come at once; a profile needs a time span")
     tick = _tick_s(asked.arrival_s)
-    even = spread(asked, tick_s=tick, seed=seed).arrival_s if tick else asked.arrival_s
+    even = spread(asked, tick_s=tick, seed=random).arrival_s if tick else asked.arrival_s
     prompts = asked.input_tokens.astype(np.float64)
     above = {limit: prompts > limit for limit in THRESHOLDS}
     requests_above = {limit: float(longer.mean()) for limit, longer in above.items()}
@@ -237,6 +237,7 @@ def burstiness(arrival_s: NDArray[np.float64]) -> dict[str, float]:
     >>> burstiness(np.arange(0.0, 6000.0, 0.5))["peak_to_mean"]
     1.0
     """
+    arrival_s = _times(arrival_s)
     gaps, five = np.diff(arrival_s), _counts(arrival_s, 300)
     return {
         "gap_scv": _scv(gaps),
@@ -254,13 +255,17 @@ def dispersion(arrival_s: NDArray[np.float64], *, window_s: float) -> float:
     >>> dispersion(np.arange(0.0, 601.0, 0.5), window_s=60)
     0.0
     """
-    counts = _counts(arrival_s, window_s)
+    counts = _counts(_times(arrival_s), window_s)
     if counts.size < FEWEST_WINDOWS:
         return math.nan
     return float(counts.var() / counts.mean())
 
 
 # --- parts -----------------------------------------------------------------------------------
+
+
+def _times(arrival_s: ArrayLike) -> NDArray[np.float64]:
+    return np.atleast_1d(non_negative("arrival_s", arrival_s, finite=True))
 
 
 def _counts(arrival_s: NDArray[np.float64], window_s: float) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from costlib import workloads
-from costlib._checks import generator, positive
+from costlib._checks import count, fraction, generator, positive
 from costlib.replica import Replica
 from costlib.response import under_load
 from costlib.simulate import Served, served
@@ -41,7 +41,7 @@ def times(done: Served, *, warm_fraction: float = 0.0) -> dict[str, float]:
     >>> times(done)["tpot_s"], times(done)["sojourn_s"]
     (0.5, 2.0)
     """
-    late = slice(int(warm_fraction * done.done_s.size), None)
+    late = slice(int(fraction("warm_fraction", warm_fraction) * done.done_s.size), None)
     ttft, whole, tpot = done.ttft_s[late], done.sojourn_s[late], done.tpot_s[late]
     later = np.maximum(done.output_tokens[late] - 1, 0)
     decoding = np.where(later > 0, np.nan_to_num(tpot) * later, 0.0)
@@ -92,10 +92,13 @@ def scored(
         Two rows a load (`way`: formula, simulated) with `times`.
     """
     lengths: dict[str, Any] = workloads.length_table(name)
+    shares = np.atleast_1d(positive("loads", loads, finite=True))
+    count("n_requests", n_requests)
+    generator(seed)
     top = under_load(replica, 1e-6, **lengths).saturation_requests_per_s
     rows = []
-    for load in loads:
-        rate = float(positive("loads", load)) * top
+    for load in shares:
+        rate = load * top
         random = generator(seed)
         arrivals = workloads.poisson_s(n_requests, requests_per_s=rate, seed=random)
         done = served(workloads.drawn(name, arrivals, seed=random), replica)
@@ -136,10 +139,12 @@ def against_poisson(
         "output_tokens": requests.output_tokens,
         "cached_tokens": requests.cached_tokens,
     }
+    shares = np.atleast_1d(positive("loads", loads, finite=True))
+    generator(seed)
     top = under_load(replica, 1e-6, **lengths).saturation_requests_per_s
     number, rows = requests.arrival_s.size, []
-    for load in tqdm(loads, desc="loads", leave=False, disable=not progress):
-        rate = float(positive("loads", load)) * top
+    for load in tqdm(shares, desc="loads", leave=False, disable=not progress):
+        rate = load * top
         random = generator(seed)
         prompts, answers = random.integers(number, size=(2, N_POISSON))
         evenly = Requests(
@@ -184,8 +189,7 @@ def dispatched(
     """
     if how not in DISPATCH:
         raise ValueError(f"how must be one of {', '.join(DISPATCH)}, got {how!r}")
-    if positive("n_replicas", n_replicas) % 1:
-        raise ValueError(f"n_replicas must be a whole number, got {n_replicas!r}")
+    count("n_replicas", n_replicas)
     number = requests.arrival_s.size
     random = generator(seed)
     chosen = random.integers(n_replicas, size=number)

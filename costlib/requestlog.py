@@ -26,6 +26,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from costlib._checks import count
 from costlib._files import FIELD_CHARS, LINE_CHARS, lines, opened, printable
 from costlib.units import SECONDS_PER_DAY
 from costlib.workloads import Requests
@@ -150,9 +151,7 @@ def read(
     """
     if time_unit not in UNITS:
         raise ValueError(f"time_unit must be one of s, ms, us, ns, got {time_unit!r}")
-    if block_tokens < 1:
-        raise ValueError(f"block_tokens must be at least 1, got {block_tokens!r}")
-    reader = _Reader(str(path), fatal, time_unit, block_tokens)
+    reader = _Reader(str(path), fatal, time_unit, count("block_tokens", block_tokens))
     try:
         with opened(path, LogError) as raw, _decoded(raw) as file:
             read = lines(file, LINE_CHARS)

@@ -105,8 +105,7 @@ def under_load(
     ('12.7 requests/s', [True, False])
     """
     arriving = np.atleast_1d(positive("requests_per_s", requests_per_s))
-    for share in quantiles:
-        fraction("quantiles", share)
+    quantiles = tuple(np.atleast_1d(fraction("quantiles", quantiles)).tolist())
     prompts = np.atleast_1d(positive("input_tokens", input_tokens)).ravel()
     cached = np.minimum(non_negative("cached_tokens", cached_tokens), prompts - 1)
     answers = np.atleast_1d(positive("output_tokens", output_tokens)).ravel()

@@ -38,7 +38,7 @@ from costlib import (
     units,
     workloads,
 )
-from costlib._checks import Floats
+from costlib._checks import Floats, non_negative, positive
 from costlib.scenario import Machine, Scenario
 
 __all__ = [
@@ -286,6 +286,8 @@ def carbon_kg(
     load
         Mean load of all that is held, over that at which `busy_w` is drawn.
     """
+    for name, value in {"n_accelerators": n_accelerators, "n_held": n_held, "load": load}.items():
+        non_negative(name, value)
     if scenario.carbon is None:
         return np.full(np.broadcast_shapes(*map(np.shape, (busy_w, n_held, load))), np.nan)[()]
     idle = calibration.constants().idle_fraction
@@ -309,6 +311,7 @@ def carbon_kg(
 
 def recalls(name: str, tokens: float) -> bool:
     """Whether every layer of a model attends to every token of a request of such a length."""
+    positive("tokens", tokens)
     return all(
         group.state_values == 0 and min(group.window_tokens, group.sparse_tokens) >= tokens
         for group in catalog.model(name).layers

@@ -85,7 +85,9 @@ def drawn(
     np.float64(1.0)
     """
     laws = _laws(base, ranges, log)
-    points = stats.qmc.Sobol(len(laws), rng=seed).random_base2(int(np.ceil(np.log2(n_draws))))
+    n_draws = _checks.count("n_draws", n_draws)
+    sequence = stats.qmc.Sobol(len(laws), rng=_checks.generator(seed))
+    points = sequence.random_base2(int(np.ceil(np.log2(n_draws))))
     columns = {
         name: law.ppf(points[:n_draws, place]) for place, (name, law) in enumerate(laws.items())
     }
@@ -144,9 +146,14 @@ def shares(
     >>> found = shares(lambda a, b: a + b, {"a": 0, "b": 0}, {"a": (0, 1), "b": (0, 3)})
     >>> found.parameter.tolist(), found.total.round(2).tolist()
     (['b', 'a'], [0.9, 0.1])
+    >>> shares(lambda a: a, {"a": 0}, {"a": (0, 1)}).total.tolist()
+    [1.0]
     """
     laws = _laws(base, ranges, log)
     _checks.power_of_2("n_draws", n_draws)
+    random = _checks.generator(seed)
+    if len(laws) == 1:  # alone it takes all; scipy asks for two
+        return pd.DataFrame({"parameter": list(laws), "first": 1.0, "total": 1.0})
 
     def evaluated(points: Arrays) -> Arrays:
         moved = dict(zip(laws, points, strict=True))
@@ -158,7 +165,7 @@ def shares(
             )
         return np.array(np.broadcast_to(result, points.shape[1:]))  # scipy writes into it
 
-    found = stats.sobol_indices(func=evaluated, n=n_draws, dists=list(laws.values()), rng=seed)
+    found = stats.sobol_indices(func=evaluated, n=n_draws, dists=list(laws.values()), rng=random)
     table = pd.DataFrame(
         {
             "parameter": list(laws),

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from tqdm.auto import tqdm
 
-from costlib._checks import positive
+from costlib._checks import positive, whole
 from costlib.replica import Replica
 from costlib.workloads import Requests
 
@@ -115,7 +115,7 @@ def served(
     number = requests.arrival_s.size
     ranks = None
     if classes is not None:
-        ranks = np.asarray(classes)
+        ranks = np.asarray(whole("classes", classes))
         if ranks.shape != (number,):
             raise ValueError(
                 f"classes must hold one number for each of {number} requests, "

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import brentq
 
 from costlib import catalog
-from costlib._checks import finite, non_negative, positive
+from costlib._checks import count, finite, non_negative, positive
 from costlib.plans import plan
 
 __all__ = [
@@ -139,12 +139,20 @@ def sweep(formula: Callable[..., Any], **axes: ArrayLike) -> pd.DataFrame:
     >>> sweep(kv.kept_tokens, context_tokens=[10, 20], window_tokens=[5, 15]).result.tolist()
     [5.0, 10.0, 5.0, 15.0]
     """
-    swept = {name: np.asarray(values) for name, values in axes.items() if np.ndim(values)}
+    swept = {name: _values(name, values) for name, values in axes.items()}
+    swept = {name: values for name, values in swept.items() if values.ndim}
     fixed = {name: value for name, value in axes.items() if name not in swept}
     grid = np.meshgrid(*swept.values(), indexing="ij")
     points = {name: values.ravel() for name, values in zip(swept, grid, strict=True)}
     result = np.broadcast_to(formula(**points, **fixed), next(iter(points.values())).shape)
     return pd.DataFrame({**points, "result": result})
+
+
+def _values(name: str, values: ArrayLike) -> NDArray[Any]:
+    try:
+        return np.asarray(values)
+    except ValueError:  # lists of unequal length
+        raise ValueError(f"{name} must be a value or an array of values, got {values!r}") from None
 
 
 def one_at_a_time(
@@ -190,6 +198,7 @@ def one_at_a_time(
     """
     if stray := sorted(set(ranges) - set(base)):
         raise ValueError(f"{stray[0]} has a range but no base value")
+    n_points = count("n_points", n_points)
     centre = float(formula(**base))
     rows = []
     for name, (low, high) in ranges.items():
@@ -247,8 +256,8 @@ def flip_point(
     def distance(value: float) -> float:
         return float(np.clip(float(formula(value)) - target, -1e300, 1e300))
 
-    for name, value in {"low": low, "high": high, "target": target}.items():
-        finite(name, value)
+    low, high = float(finite("low", low)), float(finite("high", high))
+    target = float(finite("target", target))
     ends = distance(low), distance(high)
     if ends[0] * ends[1] > 0:
         raise ValueError(

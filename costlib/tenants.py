@@ -22,6 +22,7 @@ from costlib import (
     training,
     work,
 )
+from costlib._checks import positive
 from costlib.units import HOURS_PER_MONTH, SECONDS_PER_HOUR
 
 __all__ = [
@@ -202,7 +203,7 @@ def bills(n_tenants: ArrayLike, of: Tenancy) -> pd.DataFrame:
         n_tenants, a column for each of `WAYS`, and slow_times, what reading adapters does to a
         step.
     """
-    tenants = np.atleast_1d(np.asarray(n_tenants, dtype=float))
+    tenants = np.atleast_1d(positive("n_tenants", n_tenants, finite=True))
     machine, tuned = carried(of), tunings(of)
     machine_usd = of.rent_usd_per_h * HOURS_PER_MONTH
     read = adapters.read_adapters(machine["tuned_running"], n_tenants=tenants)

@@ -16,6 +16,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+import numpy as np
+
 from costlib import (
     theses_availability,
     theses_demand,
@@ -109,6 +111,6 @@ def thesis(number: int) -> Thesis:
     UnknownNameError
         If there is no such number.
     """
-    if number not in ARGUMENTS:
+    if not isinstance(number, int | np.integer) or number not in ARGUMENTS:
         raise UnknownNameError(f"no thesis {number!r}; they are numbered 1 to {len(ARGUMENTS)}")
     return ARGUMENTS[number]()

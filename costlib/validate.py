@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from costlib import catalog, deploy, serve
+from costlib._checks import count
 from costlib._files import csv_rows
 from costlib.calibration import Constants, constants
 from costlib.units import MS_PER_S
@@ -351,6 +352,7 @@ def errors(compared: pd.DataFrame) -> pd.DataFrame:
 
 def by_group(compared: pd.DataFrame, by: str, *, least: int = 1) -> pd.DataFrame:
     """Median error and median ratio of each metric in each group of at least `least` rows."""
+    least = count("least", least)
     rows = errors(compared).groupby(["metric", by], sort=True)
     found = rows.agg(n=("ape", "size"), median_ape=("ape", "median"), ratio=("ratio", "median"))
     return found[found["n"] >= least].reset_index().rename(columns={by: "group"})

@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from costlib import sessions as growth
 from costlib import units
-from costlib._checks import generator, non_negative, positive
+from costlib._checks import count, generator, non_negative, positive
 from costlib.lengths import length_quantiles
 from costlib.tables import by_name, lookup, rows
 
@@ -156,7 +156,7 @@ def drawn(name: str, arrivals_s: ArrayLike, *, seed: Seed) -> Requests:
     0.96
     """
     random = generator(seed)
-    times = np.atleast_1d(np.asarray(arrivals_s, dtype=np.float64))
+    times = np.atleast_1d(non_negative("arrivals_s", arrivals_s, finite=True))
     table = length_table(name)
     prompts, answers = table["input_tokens"], table["output_tokens"]
     chosen = random.integers(prompts.size, size=times.size)
@@ -195,7 +195,7 @@ def poisson_s(n_requests: int, *, requests_per_s: float, seed: Seed) -> Floats:
     >>> poisson_s(1_000_000, requests_per_s=4, seed=1)[-1].round(-3)
     np.float64(250000.0)
     """
-    gaps = generator(seed).standard_exponential(_count("n_requests", n_requests))
+    gaps = generator(seed).standard_exponential(count("n_requests", n_requests))
     return np.cumsum(gaps) / _rate("requests_per_s", requests_per_s)
 
 
@@ -210,7 +210,7 @@ def bursty_s(n_requests: int, *, requests_per_s: float, gap_scv: float, seed: Se
     """
     rate = _rate("requests_per_s", requests_per_s)
     scv = _finite("gap_scv", float(non_negative("gap_scv", gap_scv)))
-    n = _count("n_requests", n_requests)
+    n = count("n_requests", n_requests)
     if scv == 0:
         return np.arange(1, n + 1) / rate
     gaps = generator(seed).standard_gamma(1 / scv, size=n)
@@ -358,7 +358,7 @@ def sessions(
     """
     random = generator(seed)
     begin = poisson_s(
-        _count("n_sessions", n_sessions),
+        count("n_sessions", n_sessions),
         requests_per_s=_rate("sessions_per_s", sessions_per_s),
         seed=random,
     )
@@ -448,13 +448,6 @@ def _whole(tokens: Floats) -> Counts:
 
 def _none(n: int) -> Counts:
     return np.full(n, -1, dtype=np.int64)
-
-
-def _count(name: str, value: int) -> int:
-    span = isinstance(value, bool | np.timedelta64)  # numpy takes a span of time for a whole number
-    if span or not isinstance(value, int | np.integer) or value < 1:
-        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-    return int(value)
 
 
 def _rate(name: str, value: float) -> float:
