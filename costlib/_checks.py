@@ -60,15 +60,14 @@ def fraction(name: str, value: ArrayLike) -> Floats:
 
 
 def number(name: str, value: ArrayLike) -> Floats:
-    """Return `value` as floats, or raise ValueError where an entry is no number; may be infinite."""
+    """Return `value` as floats, or raise ValueError where an entry is none; it may be infinite."""
     array = _floats(name, value)
     return _require(name, array, ~np.isnan(array), "must be a number")
 
 
 def finite(name: str, value: ArrayLike) -> Floats:
     """Return `value` as floats, or raise ValueError where an entry is infinite or no number."""
-    array = _floats(name, value)
-    return _require(name, array, np.isfinite(array), "must be finite")
+    return _ended(name, _floats(name, value)[()], finite=True)
 
 
 def whole(name: str, value: ArrayLike) -> Floats:
@@ -78,12 +77,13 @@ def whole(name: str, value: ArrayLike) -> Floats:
     return _require(name, array, holds, "must be a whole number")
 
 
-def count(name: str, value: ArrayLike) -> int:
+def count(name: str, value: ArrayLike, most: float = np.inf) -> int:
     """Return one count as a whole number, or raise ValueError unless it is 1, 2, 3 and so on."""
-    number = _floats(name, value)
-    if number.ndim or not (np.isfinite(number) and number >= 1 and number == np.floor(number)):
-        raise ValueError(f"{name} must be a whole number of at least 1, got {value!r}")
-    return int(number)
+    found = _floats(name, value)
+    if found.ndim or not (1 <= found <= most and np.isfinite(found) and found == np.floor(found)):
+        limit = "at least 1" if np.isinf(most) else f"1 to {most:g}"
+        raise ValueError(f"{name} must be a whole number of {limit}, got {value!r}")
+    return int(found)
 
 
 def power_of_2(name: str, value: ArrayLike) -> Floats:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -13,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from costlib import claims, study
 from costlib._checks import finite, fraction, non_negative, positive
+from costlib._words import typeset
 
 __all__ = ["VERDICTS", "Thesis", "cases", "flip", "printed", "verdict"]
 
@@ -37,10 +37,9 @@ class Thesis:
     turns: float = math.nan  # where it turns, in the first argument of its function; NaN: nowhere
 
     def __post_init__(self) -> None:
-        """Keep a number and its percent sign on one line, as the chapters do."""
+        """Print numbers as the chapters do."""
         for name in ("words", "because", "flip"):
-            text = re.sub(r"(?<=\d)\s?%", "\u00a0%", getattr(self, name))
-            object.__setattr__(self, name, text)
+            object.__setattr__(self, name, typeset(getattr(self, name)))
 
     @property
     def of_field(self) -> bool:

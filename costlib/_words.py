@@ -3,8 +3,43 @@
 from __future__ import annotations
 
 import math
+import re
+from typing import Final
 
-__all__ = ["usd"]
+__all__ = ["RAISED", "scientific", "typeset", "usd"]
+
+RAISED: Final = "⁰¹²³⁴⁵⁶⁷⁸⁹"  # digits of an exponent
+NARROW: Final = "\u00a0"  # a space that does not break
+UNITS: Final = (
+    r"(?:[kMGTP]?B|[kMG]?W|kWh|MWh|ms|µs|s|h|USD|GPUs?|K|million|billion|trillion|thousand)"
+)
+
+
+def typeset(text: str) -> str:
+    """Numbers as print has them: a true minus, no sign at zero, no break before % or a unit.
+
+    >>> typeset("-3% of 80 GB, -0.0 and 2026-05-21").replace(NARROW, "_")
+    '−3_% of 80_GB, 0.0 and 2026-05-21'
+    >>> typeset("× 1.29 in 1.5 × the time").replace(NARROW, "_")
+    '×_1.29 in 1.5_× the time'
+    """
+    text = re.sub(r"(?<=\d)\s?%", f"{NARROW}%", text)
+    text = re.sub(r"(?<![\w.)\]}/#–-])-(?=[$]?\d)", "−", text)
+    text = re.sub(r"(?<![\w.])[+−](?=0(?:\.0+)?(?![\d.,]))", "", text)
+    text = re.sub(r"× (?=\d)", f"×{NARROW}", text)
+    text = re.sub(r"(?<=\d) ×(?![ \u00a0]?\d)", f"{NARROW}×", text)
+    return re.sub(rf"(?<=\d) (?={UNITS}(?![\w]))", NARROW, text)
+
+
+def scientific(value: float, digits: int = 3) -> str:
+    """Large number as a power of ten, which does not break at a line's end.
+
+    >>> [scientific(value, 2).replace(NARROW, "_") for value in (7.2e23, 1e21, 0.05)]
+    ['7.2_×_10²³', '1.0_×_10²¹', '5.0_×_10⁻²']
+    """
+    front, exponent = f"{value:.{digits - 1}e}".split("e")
+    raised = str(int(exponent)).replace("-", "⁻").translate(str.maketrans("0123456789", RAISED))
+    return f"{front}{NARROW}×{NARROW}10{raised}"
 
 
 def usd(value: float) -> str:

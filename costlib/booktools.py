@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from costlib import _checks
+from costlib._words import scientific, typeset
 from costlib.charts import sheet
 from costlib.charts.theme import ARGUMENT, FONT, VERDICT
 
@@ -161,8 +162,7 @@ def prose(template: str, **values: Any) -> str:
     for name, value in values.items():
         if isinstance(value, float | np.floating) and not np.isfinite(value):
             raise ValueError(f"{name} is {value}; say in words what that means")
-    # A space stands before the sign, and does not break.
-    return re.sub(r"(?<=\d)\s?%", "\u00a0%", template.format_map(values))
+    return typeset(template.format_map(values))
 
 
 def say(template: str, **values: Any) -> Markdown:
@@ -265,12 +265,29 @@ def verdicts(found: pd.DataFrame, title: str) -> Table:
     return Table(rows, columns, title=title)
 
 
+DOLLARS: Final = {"USD": "", "USD/Mtok": "", "USD/h": " an hour"}
+COUNTED: Final = {"GPUs", "bits", "chips", "hours", "minutes", "months", "tokens"}
+SIGNS: Final = {"us": "µs"}
+
+
 def _with_unit(number: str, unit: str) -> str:
-    if not re.match(r"\d", number):
+    r"""A printed value with its unit: dollars in front, one of a kind without an s.
+
+    >>> _with_unit("above 50", "USD"), _with_unit("1", "GPUs"), _with_unit("2-4", "")
+    ('above $50', '1\xa0GPU', '2–4')
+    """
+    before, space, digits = number.rpartition(" ")
+    if not re.match(r"[−-]?\d", digits):
         return number
-    if unit == "USD/Mtok":
-        return f"${number}"
-    return f"{number}\u00a0{unit}" if unit not in {"", "users"} else number
+    shown = re.sub(r"(?<=\d)-(?=\d)", "–", digits)
+    if power := re.fullmatch(r"([\d.]+)e[+-]?\d+", digits):
+        shown = scientific(float(digits), len(power[1].replace(".", "")))
+    if unit in DOLLARS:
+        return f"{before}{space}${shown}{DOLLARS[unit]}"
+    if unit in {"", "users"}:
+        return f"{before}{space}{shown}"
+    named = unit.removesuffix("s") if shown == "1" and unit in COUNTED else SIGNS.get(unit, unit)
+    return f"{before}{space}{shown}\u00a0{named}"
 
 
 class Table(_Html):
@@ -323,6 +340,7 @@ class Table(_Html):
             + "</tr>"
             for name, record in zip(names, cells, strict=True)
         )
+        title = typeset(title)
         label = f"table-{hashlib.sha256(title.encode()).hexdigest()[:8]}"
         markup = (
             f'<p class="table-title" id="{label}">{html.escape(title)}</p>'
@@ -337,15 +355,15 @@ class Table(_Html):
 def _cell(value: Any, number_format: str) -> tuple[str, str]:
     """One cell as HTML and as text."""
     if isinstance(value, Chip):
-        shape, because = WORDS[value.verdict][1], _inline(value.because)
+        shape, because = WORDS[value.verdict][1], _inline(typeset(value.because))
         word = f'<span class="verdict {shape}">{value.verdict}</span>'
         return f'{word}<span class="because">{because}</span>' if because else word, str(value)
     if isinstance(value, str) or not number_format:
-        text = "—" if value is None or value != value else str(value)
+        text = "—" if value is None or value != value else typeset(str(value))
         return _inline(text), text
     if value is None or not np.isfinite(value):
         return "—", "—"
-    text = format(value, number_format)
+    text = typeset(format(value, number_format))
     return html.escape(text), text
 
 

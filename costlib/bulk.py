@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
-from costlib._checks import Floats, non_negative, positive, whole
+from costlib._checks import Floats, count, non_negative, positive, whole
 
 __all__ = ["elastic_held_s", "elastic_s", "padded_s", "sojourn_s", "wait_s"]
 
@@ -215,7 +215,7 @@ def _drawn(n_most: int, lengths_tokens: ArrayLike, seed: int) -> list[tuple[int,
     lengths = np.sort(np.atleast_1d(non_negative("lengths_tokens", lengths_tokens)).ravel())
     draw = np.random.default_rng(int(whole("seed", seed)))
     found = []
-    for b in range(1, int(positive("n_most", whole("n_most", n_most))) + 1):
+    for b in range(1, count("n_most", n_most) + 1):
         strata = draw.permuted(np.tile(np.arange(N_DRAWS), (b, 1)), axis=1)
         place = (strata + draw.random((b, N_DRAWS))) / N_DRAWS * lengths.size
         found.append((b, np.sort(lengths[place.astype(int)].T, axis=1)))

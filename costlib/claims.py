@@ -466,7 +466,7 @@ def compare(ids: Collection[str] | None = None, *, topic: str | None = None) -> 
 
 def _plain(printed: str) -> str:
     if printed[:1] in SIDES:
-        return f"{SIDES[printed[0]]} {printed[1:]}"
+        return f"{SIDES[printed[0]]} {_plain(printed[1:])}"
     if _is_number(printed) and float(printed) < WORDY:
         return f"{Decimal(printed):,f}"
     return printed or "—"

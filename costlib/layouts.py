@@ -28,7 +28,7 @@ from costlib import (
     units,
     validate,
 )
-from costlib._checks import Floats, positive, whole
+from costlib._checks import Floats, count, positive
 from costlib._halving import halved
 from costlib.calibration import constants
 from costlib.deploy import Scenarios
@@ -89,7 +89,7 @@ def candidates(model: str, *, most_accelerators: int) -> pd.DataFrame:
     >>> candidates("Llama-3.1-8B", most_accelerators=2).words.tolist()
     ['1 GPU', 'tensor 2', 'attention data 2', 'pipeline 2']
     """
-    positive("most_accelerators", whole("most_accelerators", most_accelerators))
+    count("most_accelerators", most_accelerators)
     layers = catalog.model(model).layers
     heads = min(group.n_heads for group in layers if group.n_heads)
     deepest = sum(group.n_layers for group in layers)

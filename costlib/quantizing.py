@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from costlib._checks import Floats, finite, non_negative, positive, whole
+from costlib._checks import Floats, count, finite, non_negative, positive, whole
 
 __all__ = [
     "attention_output",
@@ -265,23 +265,23 @@ def quantised(
     >>> quantised([0.0, 0.2, 0.5, 0.9, 10, 12.1, 11, 13], payload_bits=2, group_values=4)
     array([ 0. ,  0.3,  0.6,  0.9, 10. , 12. , 11. , 13. ])
     """
-    bits = _whole("payload_bits", payload_bits, FINEST_BITS)
+    bits = count("payload_bits", payload_bits, FINEST_BITS)
     whole = finite("values", values)
     axes = max(whole.ndim, 1)
     if not (isinstance(axis, int | np.integer) and -axes <= axis < axes):
         raise ValueError(f"axis must be a whole number of -{axes} to {axes - 1}, got {axis!r}")
     lines = np.moveaxis(np.atleast_1d(whole), axis, -1)
-    count = lines.shape[-1]
-    group = int(min(_whole("group_values", group_values), max(count, 1)))
-    filling = [(0, 0)] * (lines.ndim - 1) + [(0, -count % group)]
-    grouped = np.pad(lines, filling, mode="edge") if count % group else lines
-    grouped = grouped.reshape(*lines.shape[:-1], -(-count // group), group)
+    length = lines.shape[-1]
+    group = _at_most("group_values", group_values, max(length, 1))
+    filling = [(0, 0)] * (lines.ndim - 1) + [(0, -length % group)]
+    grouped = np.pad(lines, filling, mode="edge") if length % group else lines
+    grouped = grouped.reshape(*lines.shape[:-1], -(-length // group), group)
     low = grouped.min(axis=-1, keepdims=True)
     step = (grouped.max(axis=-1, keepdims=True) - low) / (2.0**bits - 1)
     codes = np.rint((grouped - low) / np.where(step > 0, step, 1.0))
     rounded = (low + codes * step).reshape(
         *lines.shape[:-1], grouped.shape[-2] * grouped.shape[-1]
-    )[..., :count]
+    )[..., :length]
     back: Floats = np.moveaxis(rounded, -1, axis).reshape(whole.shape)[()]
     return back
 
@@ -413,7 +413,7 @@ def kivi(
     k, v = _matrix("keys", keys).copy(), _matrix("values", values).copy()
     window = float(non_negative("residual_tokens", residual_tokens))
     longest = max(k.shape[-2], v.shape[-2])
-    recent = int(min(_whole("residual_tokens", max(window, 1)), longest + 1)) if window else 0
+    recent = _at_most("residual_tokens", window, longest + 1) if window else 0
     n_keys = k.shape[-2] - (k.shape[-2] % recent if recent else 0)
     n_values = max(v.shape[-2] - recent, 0)
     for old, axis in ((k[..., :n_keys, :], -2), (v[..., :n_values, :], -1)):
@@ -535,9 +535,9 @@ def outlier_keys(
     >>> outlier_keys(n_tokens=1000, n_channels=8, n_outliers=2).mean(axis=0).round(0) + 0.0
     array([10.,  0.,  0.,  0., 10.,  0.,  0.,  0.])
     """
-    tokens, channels = _whole("n_tokens", n_tokens), _whole("n_channels", n_channels)
+    tokens, channels = count("n_tokens", n_tokens), count("n_channels", n_channels)
     generator = np.random.default_rng(int(whole("seed", seed)))
-    keys = generator.standard_normal((int(tokens), int(channels)))
+    keys = generator.standard_normal((tokens, channels))
     large = np.linspace(0, channels, int(whole("n_outliers", n_outliers)), endpoint=False)
     offset = non_negative("outlier_offset", finite("outlier_offset", outlier_offset))
     keys[:, large.astype(int)] += offset
@@ -561,9 +561,6 @@ def _matrix(name: str, value: ArrayLike) -> NDArray[np.float64]:
     return array
 
 
-def _whole(name: str, value: float, most: float = np.inf) -> float:
-    number = float(positive(name, value))
-    if not (1 <= number <= most and number == np.floor(number)):
-        limit = f" of 1 to {most:g}" if np.isfinite(most) else " of at least 1"
-        raise ValueError(f"{name} must be a whole number{limit}, got {number}")
-    return number
+def _at_most(name: str, value: float, most: int) -> int:
+    """A count, of which an infinite one takes all that there are."""
+    return most if np.isinf(positive(name, value)) else min(count(name, value), most)

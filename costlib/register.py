@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from costlib import booktools, rulings
+from costlib._words import typeset
 from costlib.booktools import NO_MATH, chip
 
 __all__ = ["Arguments", "Register", "page_of", "reference", "topic_words"]
@@ -150,7 +151,7 @@ class Register(booktools._Html):
 
 
 def _summary(row: pd.Series[Any]) -> str:
-    parts = [f"{n} {GROUPS[str(word)]}" for word, n in row.items() if n]
+    parts = [f"{n} {word if n == 1 else GROUPS[str(word)]}" for word, n in row.items() if n]
     return f"{row.sum()} " + ("claim: " if row.sum() == 1 else "claims: ") + ", ".join(parts)
 
 
@@ -179,7 +180,7 @@ def _row(row: Mapping[Any, Any]) -> str:
     source = row["source"].replace(f" {row['as_of'][:4]}", "", 1)
     after = row["after"]
     if after:
-        after = f'<span class="because">After: {booktools._inline(after)}</span>'
+        after = f'<span class="because">After: {booktools._inline(typeset(after))}</span>'
     shown, _ = booktools._cell(chip(row["verdict"], row["because"]), "")
     how = (
         f"<details><summary>How</summary><code>{html.escape(row['expression'])}</code></details>"
@@ -187,14 +188,14 @@ def _row(row: Mapping[Any, Any]) -> str:
         else ""
     )
     printed, ours = (
-        html.escape(booktools._with_unit(row[column], row["unit"])).replace("\u00a0", " ")
+        html.escape(booktools._with_unit(row[column], row["unit"]))
         for column in ("printed", "ours")
     )
     return (
         f'<tr role="row" id="claim-{name}" data-verdict="{row["verdict"]}" '
         f'data-kind="{row["kind"]}" data-date="{row["as_of"]}"{off}>'
         f'<th scope="row" role="rowheader"><a class="claim-id" href="#claim-{name}">{name}</a> '
-        f'{booktools._inline(row["statement"])}{after}<span class="because">'
+        f'{booktools._inline(typeset(row["statement"]))}{after}<span class="because">'
         f"{html.escape(source)}, {row['as_of']}{chapter}</span></th>"
         f'<td role="cell" class="num" data-label="Source">{printed}</td>'
         f'<td role="cell" class="num" data-label="Ours">{ours}</td>'

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from costlib import catalog, serve
-from costlib._checks import positive
+from costlib._checks import count, positive
 from costlib.calibration import constants
 from costlib.deploy import scenarios
 
@@ -83,9 +83,8 @@ def replica(
     >>> f"{1e3 * one.step_s[1]:.1f} ms, {one.pool_tokens / 1e3:.0f}K tokens"
     '4.1 ms, 1042K tokens'
     """
-    for name, value in (("chunk_tokens", chunk_tokens), ("most_running", most_running)):
-        if positive(name, value) % 1:
-            raise ValueError(f"{name} must be a whole number, got {value!r}")
+    count("chunk_tokens", chunk_tokens)
+    most_running = count("most_running", most_running)
     used, at = constants(), float(positive("input_tokens", input_tokens))
     engine = catalog.engine(str(layout.get("engine", "vLLM")))
     running = np.arange(1.0, int(min(most_running, engine.max_batch)) + 1)

@@ -314,7 +314,7 @@ def cascade_life(decline_fraction: ArrayLike = FALLS) -> Thesis:
         verdict=verdict(margin, tried),
         because=f"A GPU that rents at $3.00 and takes $0.60 an hour to run, 80 % busy, earns its "
         f"keep for {years(0.1):.1f}, {years(0.2):.1f} or {years(0.3):.1f} years if rents fall by "
-        "10, 20 or 30 % a year.",
+        f"10, 20 or 30 % a year; it serves {GPU.service_years:.0f} at most.",
         value=years(0.2),
         unit="years",
         flip=f"rents that fall {low:.0%} to {high:.0%} a year; slower they make it more, faster "

@@ -85,7 +85,7 @@ def expert_saving(wanted_times: ArrayLike = 10.0) -> Thesis:
         f"17B that is {active.max():.1f} and {active.iloc[-1]:.1f} times.",
         value=most,
         unit="times cheaper",
-        flip=f"a saving of less than {most:.1f} times, which is the most, at "
+        flip=f"a saving of at most {most:.1f} times, reached with "
         f"{whole.idxmin():,.0f} clients on eight H200",
         anchor="notebooks/moe#two-dense-twins",
         turns=most,

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike
 
 from costlib import laws, lifetime, scaling, tenants, training
 from costlib._thesis import Thesis, cases, flip, verdict
+from costlib._words import scientific
 from costlib._words import usd as money
 
 __all__ = ["adapter_tenants", "printed_laws", "serving_and_training", "training_bill"]
@@ -84,7 +85,8 @@ def printed_laws(budget_flop: ArrayLike | None = None) -> Thesis:
         "that training is needless.",
         value=printed["tokens_per_param"] / refit["tokens_per_param"],
         unit="times",
-        flip=f"a budget above {10**at:.1e} FLOP; below, less than {worth:.0%} of a run is needless",
+        flip=f"a budget above {scientific(10**at, 2)} FLOP; below, less than {worth:.0%} of a run "
+        "is needless",
         anchor="notebooks/training_and_tuning#three-laws-one-budget",
         turns=10**at,
     )

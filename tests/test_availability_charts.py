@@ -136,7 +136,7 @@ def test_a_start_beyond_the_usual_ends_widens_them():
 def test_the_twin_says_what_the_page_says():
     drawing = live.pool_point(**START)
     assert drawing.title.text.startswith("2 spares pay: $123,")
-    assert "down 3.45 h" in drawing.title.text
+    assert "down 3.45\u00a0h" in drawing.title.text
     values = json.loads(drawing.to_json())["datasets"]
     (rows,) = values.values()
     assert {row["name"] for row in rows} == {"spares", "lost", "both"}

@@ -265,6 +265,21 @@ def test_the_same_chart_gives_the_same_figure():
     assert booktools.figure(spec, live=False) == booktools.figure(spec, live=False)
 
 
+def test_a_drawing_has_names_of_its_own_so_that_none_cuts_another():
+    rows = pd.DataFrame({"x": [0.0, 1.0], "y": [0.0, 1.0]})
+    line = alt.Chart(rows).mark_line(clip=True).encode(x="x:Q", y="y:Q")
+    spec = theme.titled(line, title="Up", subtitle="x", description="y").to_dict()
+    drawn, again = (booktools.figure(spec, live=False) for _ in range(2))
+    assert drawn == again
+    label = re.search(r'<figure class="chart" id="([^"]+)"', drawn)[1]
+    names = re.findall(r'id="([^"]+)"', drawn)
+    assert len(names) == len(set(names))
+    assert all(name.startswith(label) for name in names)
+    used = set(re.findall(r"url\(#([^)]+)\)", drawn))
+    assert used
+    assert used <= set(names)
+
+
 def test_a_spec_may_come_as_text():
     (node,), _ = rendered(json.dumps(chart(live=False).to_dict()))
     assert node.astext().startswith('<figure class="chart"')

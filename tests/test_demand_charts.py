@@ -6,6 +6,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from costlib import demand, tariffs, usage
+from costlib._words import typeset
 from costlib.charts import demand as charts
 from costlib.charts import margin_live
 from costlib.charts.controls import initial
@@ -53,7 +54,7 @@ def test_the_top_line_and_the_cap_line_are_the_formulas():
     found = {row["top"]: row["share"] for row in rows if row.get("name") == "sigma 1.5"}
     assert found[1.0] == pytest.approx(100 * usage.top_share(0.01, sigma=1.5), abs=0.01)
     chart = charts.margin_lines({"use stops": (1.0, 0.0)}, **SEAT, subtitle="s")
-    assert "from 60 to 74 %" in chart.title["text"]
+    assert "from 60 to 74\u00a0%" in chart.title["text"]
 
 
 def usage_points():
@@ -86,7 +87,7 @@ def test_the_twin_draws_the_profit_of_a_hundred_users():
     assert found["lost"] == tariffs.loss_fraction(**plan)
     drawn = margin_live.margin_point(controls(cap_times=2.0, bought_fraction=0.5), **moved)
     reach = tariffs.staying_fraction(price_usd=40, mean_usd=8, sigma=1.5, value_times=1)
-    assert drawn.title["text"].endswith(f"the cap stops {100 * reach:.1f} %")
+    assert drawn.title["text"].endswith(f"the cap stops {100 * reach:.1f}\u00a0%")
     rows = rows_of(drawn)
     profit = 100 * tariffs.revenue_usd(**plan) * found["margin"]
     assert_allclose(sum(row["profit"] for row in rows), profit, rtol=1e-4)
@@ -94,7 +95,7 @@ def test_the_twin_draws_the_profit_of_a_hundred_users():
 
 def test_the_twin_says_nothing_of_a_cap_where_there_is_none():
     drawn = margin_live.margin_point(controls(), **initial(controls()))
-    assert drawn.title["text"] == (
+    assert drawn.title["text"] == typeset(
         "Margin 60 %, 8.7 % of users at a loss; the top 1 % cost 20 % of all use"
     )
 

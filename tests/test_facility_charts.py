@@ -29,7 +29,7 @@ MOVED = {
 
 
 def title(chart):
-    return chart.to_dict()["title"]["text"]
+    return chart.to_dict()["title"]["text"].replace("\u00a0", " ")
 
 
 def test_the_first_chart_weighs_the_worst_building_against_half_the_work():

@@ -216,13 +216,19 @@ def test_a_chip_knows_the_words_of_arguments_and_no_others():
 def test_how_far_off_counts_what_does_not_come_out():
     rows = pd.DataFrame(
         {
-            "times": [0.05, 0.5, 0.95, 1.1, 3.0, 1000.0, 0.95, np.nan],
-            "verdict": ["fails"] * 6 + ["reproduces", "fails"],
+            "times": [0.05, 0.5, 0.95, 1.1, 2.0, 3.0, 1000.0, 0.95, np.nan],
+            "verdict": ["fails"] * 7 + ["reproduces", "fails"],
         }
     )
     counted = charts.off_counts(rows).set_index("off")["claims"]
-    assert counted.to_list() == [1, 0, 1, 1, 1, 1, 1]  # 0.5 and 1.1 open the bin above
-    assert counted.sum() == 6
+    assert counted.to_list() == [1, 0, 1, 1, 2, 1, 1]  # 0.5 and 1.1 open the bin above
+    assert counted.sum() == 7
+
+
+def test_the_far_bars_are_those_more_than_two_times_off():
+    off = FOUND[FOUND["verdict"].isin(["contradicted", "fails"]) & (FOUND["times"] > 0)]["times"]
+    counted = charts.off_counts(FOUND)["claims"].to_numpy()
+    assert counted[[0, 1, 5, 6]].sum() == ((off > 2) | (off < 0.5)).sum() > 0
 
 
 def test_the_strip_holds_every_claim():

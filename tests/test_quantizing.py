@@ -274,7 +274,11 @@ MATRIX = np.ones((4, 4))
     ("formula", "given", "message"),
     [
         ("quantised", {"values": [np.nan], "payload_bits": 2}, "values must be finite, got nan"),
-        ("quantised", {"values": [1], "payload_bits": 0}, "payload_bits must be positive, got 0"),
+        (
+            "quantised",
+            {"values": [1], "payload_bits": 0},
+            "payload_bits must be a whole number of 1 to 52, got 0",
+        ),
         ("quantised", {"values": [1], "payload_bits": 1.5}, "payload_bits .* 1 to 52, got 1.5"),
         ("quantised", {"values": [1], "payload_bits": np.inf}, "payload_bits .* got inf"),
         (
@@ -312,7 +316,11 @@ MATRIX = np.ones((4, 4))
             "keys must be finite",
         ),
         ("relative_error", {"found": [np.nan], "exact": [1]}, "found must be finite"),
-        ("outlier_keys", {"n_tokens": 0, "n_channels": 4}, "n_tokens must be positive"),
+        (
+            "outlier_keys",
+            {"n_tokens": 0, "n_channels": 4},
+            "n_tokens must be a whole number of at least 1, got 0",
+        ),
         ("outlier_keys", {"n_tokens": 4, "n_channels": 4, "seed": -1}, "seed must not be neg"),
         (
             "outlier_keys",

@@ -84,7 +84,7 @@ def test_sessions_keep_their_prefix_only_where_they_return():
 @pytest.mark.parametrize(
     ("n", "how", "named"),
     [(2, "least loaded", "how must be one of random"), (0, "random", "n_replicas"),
-     (1.5, "random", "n_replicas must be a whole number, got 1.5")],
+     (1.5, "random", "n_replicas must be a whole number of at least 1, got 1.5")],
 )  # fmt: skip
 def test_senseless_arguments_are_named(n, how, named):
     with pytest.raises(ValueError, match=named):

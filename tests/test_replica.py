@@ -51,7 +51,7 @@ def test_long_prompts_take_what_the_serving_model_says():
         ({"n_accelerators": 1, "weight_format": "bf16"}, "does not fit on 1 H100"),
         ({"input_tokens": 0}, "input_tokens"),
         ({"chunk_tokens": 0}, "chunk_tokens"),
-        ({"chunk_tokens": 10.5}, "chunk_tokens must be a whole number, got 10.5"),
+        ({"chunk_tokens": 10.5}, "chunk_tokens must be a whole number of at least 1, got 10.5"),
         ({"most_running": -1}, "most_running"),
     ],
 )

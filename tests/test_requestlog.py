@@ -148,7 +148,9 @@ def test_the_unit_of_times_can_be_told(log):
     assert_allclose(log(named).requests.arrival_s, [0, 0.0025, 0.005])
     with pytest.raises(ValueError, match="time_unit must be one of s, ms, us, ns, got 'min'"):
         log(PLAIN, time_unit="min")
-    with pytest.raises(ValueError, match="block_tokens must be at least 1, got 0"):
+    with pytest.raises(
+        ValueError, match="block_tokens must be a whole number of at least 1, got 0"
+    ):
         log(PLAIN, block_tokens=0)
 
 

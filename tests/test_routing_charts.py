@@ -106,7 +106,7 @@ def test_the_twin_draws_the_tables_models_and_not_the_sliders():
             routing_live.router_controls(**CASE)}  # fmt: skip
     found = routers.summary(routers.read(EXAMPLE))
     drawn = routing_live.router_point(table=str(EXAMPLE), **case | {"strong_fraction": 1.0})
-    right = f"{100 * found['strong_quality']:.1f} % right"
+    right = f"{100 * found['strong_quality']:.1f}\u00a0% right"
     assert drawn.title.text.startswith(right)
     assert not routing_live.router_point(**case).title.text.startswith(right)
 

@@ -281,7 +281,7 @@ def test_the_title_of_the_lines_says_what_they_show():
 def test_the_parity_chart_names_its_highest_point_and_refuses_too_many_lines():
     rows = reloading.parity(["Llama-3.1-8B"], "H100", context_tokens=[1e3, 1e5])
     chart = charts.parity_lines(rows, {"Local NVMe": 7e9}, accelerator="H100")
-    assert f"{rows.bytes_per_s.max() / 1e9:.2g} GB/s" in words_of(chart)
+    assert f"{rows.bytes_per_s.max() / 1e9:.2g}\u00a0GB/s" in words_of(chart)
     many = pd.concat([rows.assign(model=f"m{k}") for k in range(8)])
     with pytest.raises(ValueError, match=r"^models"):
         charts.parity_lines(many, {"Local NVMe": 7e9}, accelerator="H100")

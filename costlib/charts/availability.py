@@ -29,8 +29,9 @@ CLOUDS: Final[Mapping[str, str]] = {
     "Google": "green",
     "flat $0.09": "ink",
 }
-HOURS: Final = (1e-3, 1e3)  # down in a year, on the axis
+HOURS: Final = (1e-4, 1e3)  # down in a year, on the axis
 LOST: Final = (0.1, 1e4)  # of full worth
+SHORT_USD: Final = "replace(format(datum.value, '$~s'), 'k', 'K')"  # the book writes K
 
 
 def _hours(value: float) -> str:
@@ -50,7 +51,7 @@ def _color(names: list[str]) -> alt.Color:
 def _hours_axis(title: str, ends: tuple[float, float]) -> alt.Y:
     return alt.Y(
         "hours:Q", title=title, scale=alt.Scale(type="log", domain=list(ends), nice=False)
-    ).axis(values=[10.0**n for n in range(-3, 5)], format=",~g")
+    ).axis(values=[10.0**n for n in range(-4, 5)], format=",~g")
 
 
 def spare_lines(
@@ -75,7 +76,7 @@ def spare_lines(
         hours = availability.down_h(up, period_h=units.HOURS_PER_YEAR)
         parts.append(pd.DataFrame({"spares": spares, "hours": rounded(hours), "name": name}))
     rows = pd.concat(parts, ignore_index=True)
-    rows = rows[(rows["hours"] >= HOURS[0]) & (rows["hours"] <= HOURS[1])]
+    rows = rows[(rows["hours"] >= 10 * HOURS[0]) & (rows["hours"] <= HOURS[1])]  # room for a label
     color = _color(list(common))
     x = alt.X("spares:Q", title="Spare replicas", scale=alt.Scale(domain=[0, N_SPARES])).axis(
         values=list(range(N_SPARES + 1)), format="d"
@@ -96,9 +97,18 @@ def spare_lines(
     allowed = float(availability.down_h(target_fraction, period_h=units.HOURS_PER_YEAR))
     nines = float(availability.nines(target_fraction))
     base = alt.Chart(rows).encode(x, y, color)
+    words = pd.DataFrame(
+        {"hours": [round(allowed, 4)], "words": [[f"{nines:.3g} nines:", _hours(allowed)]]}
+    )
+    label = (
+        alt.Chart(words)  # under the rule: the lines come down at its right
+        .mark_text(align="left", baseline="top", dx=4, dy=4, lineHeight=14, color=hue("muted"))
+        .encode(x=alt.value(0), y="hours:Q", text="words:N")
+    )
     return titled(
         alt.layer(
-            reference(round(allowed, 4), f"{nines:.3g} nines: {_hours(allowed)}"),
+            reference(round(allowed, 4), ""),
+            label,
             base.mark_line(),
             base.mark_point(size=45, filled=True, opacity=1),
             labels,
@@ -152,7 +162,7 @@ def fleet_lines(
         "fleet:Q",
         title="Fleet (USD a year, logarithmic)",
         scale=alt.Scale(type="log", domain=[10**4.5, 1e8], nice=False),
-    ).axis(format="$~s", values=[1e5, 1e6, 1e7])
+    ).axis(labelExpr=SHORT_USD, values=[1e5, 1e6, 1e7])
     y = alt.Y(
         "times:Q",
         title="Cost with the nine (×, without it is 1)",
@@ -172,10 +182,11 @@ def fleet_lines(
         log=False,
     )
     tint = pd.DataFrame({"fleet": [10**4.5, 1e8], "low": [low_times] * 2, "high": [high_times] * 2})
-    words = pd.DataFrame({"fleet": [4e4], "times": [low_times], "words": ["the claim"]})
+    middle = (low_times + high_times) / 2
+    words = pd.DataFrame({"fleet": [1e8], "times": [middle], "words": ["the claim"]})
     claim = (
         alt.Chart(words)
-        .mark_text(align="left", baseline="bottom", dy=-3, color=hue("muted"))
+        .mark_text(align="right", baseline="middle", dx=-4, color=hue("muted"))
         .encode(x, y, text="words:N")
     )
     return titled(
@@ -245,9 +256,7 @@ def room_lines(
     shown = [reference(n_held, "yours", axis="x")] if n_held <= most else []
     return titled(
         alt.layer(
-            reference(
-                round(100 * load_fraction, 2), f"promise holds to {100 * load_fraction:.0f} %"
-            ),
+            reference(round(100 * load_fraction, 2), f"promise: {100 * load_fraction:.0f}\u00a0%"),
             *shown,
             base.mark_line(),
             base.mark_point(size=25, filled=True, opacity=1),
@@ -318,7 +327,7 @@ def usable_lines(
     promised = float(availability.down_h(availability_fraction, period_h=units.HOURS_PER_YEAR))
     return titled(
         alt.layer(
-            reference(round(promised, 4), f"what the promise counts: {_hours(promised)}"),
+            reference(round(promised, 4), f"promised: {_hours(promised)}"),
             reference(round(100 * fallback_fraction, 2), "here", axis="x"),
             alt.Chart(rows).mark_line().encode(x, y, color),
             labels,
@@ -366,30 +375,37 @@ def wire_lines(
         "bytes:Q",
         title="Bytes for each output token",
         scale=alt.Scale(type="log", domain=[1, 1e6], nice=False),
-    ).axis(format="~s", values=[1, 10, 100, 1e3, 1e4, 1e5])
+    ).axis(format=",", values=[1, 10, 100, 1e3, 1e4, 1e5])
     y = alt.Y(
         "share:Q",
         title="Egress (% of the spend)",
         scale=alt.Scale(type="log", domain=[low, high], nice=False),
     ).axis(format="~g", values=[0.001, 0.01, 0.1, 1, 10, 100])
     last = rows.groupby("name", sort=False).tail(1)
-    last = last.assign(text=[f"{value:.3g} %" for value in last["share"]])
+    last = last.assign(text="a million")
     labels = end_labels(
         last, x="bytes", y="share", name="name", text="text", color=color, low=low, high=high
     )
     edges = [100 * low_fraction, 100 * high_fraction]
     tint = pd.DataFrame({"bytes": [1, 1e6], "low": [edges[0]] * 2, "high": [edges[1]] * 2})
-    words = pd.DataFrame({"bytes": [8.0], "share": [edges[0]], "words": ["the claim"]})
+    first = min(sizes.values())
+    words = pd.DataFrame({"bytes": [first], "share": [edges[0]], "words": ["the claim"]})
     claim = (
         alt.Chart(words)
-        .mark_text(align="left", baseline="bottom", dy=-3, color=hue("muted"))
+        .mark_text(align="left", baseline="bottom", dx=4, dy=-3, color=hue("muted"))
         .encode(x, y, text="words:N")
+    )
+    sent = (
+        alt.Chart(pd.DataFrame({"bytes": list(sizes.values()), "words": list(sizes)}))
+        .mark_text(align="left", baseline="bottom", dx=4, dy=-4, fontSize=12, color=hue("muted"))
+        .encode(x, y=alt.value("height"), text="words:N")
     )
     return titled(
         alt.layer(
             band(tint, x="bytes", low="low", high="high", token="muted"),
             claim,
-            *(reference(value, name, axis="x") for name, value in sizes.items()),
+            *(reference(value, "", axis="x") for value in sizes.values()),
+            sent,
             alt.Chart(rows).mark_line().encode(x, y, color),
             labels,
         ),
@@ -427,12 +443,12 @@ def bill_lines(
         "tb:Q",
         title="Leaves in a month (TB, logarithmic)",
         scale=alt.Scale(type="log", domain=[0.1, 1000], nice=False),
-    ).axis(format="~g", values=[0.1, 1, 10, 100, 1000])
+    ).axis(format=",~g", values=[0.1, 1, 10, 100, 1000])
     y = alt.Y(
         "usd:Q",
         title="Bill (USD a month, logarithmic)",
         scale=alt.Scale(type="log", domain=[low, high], nice=False),
-    ).axis(format="$~s", values=[10, 100, 1e3, 1e4, 1e5])
+    ).axis(labelExpr=SHORT_USD, values=[10, 100, 1e3, 1e4, 1e5])
     last = rows.groupby("name", sort=False).tail(1)
     last = last.assign(text=[usd(value) for value in last["usd"]])
     labels = end_labels(
@@ -446,10 +462,13 @@ def bill_lines(
         high=high,
         height=320,
     )
+    beneath = alt.datum.name == next(iter(bands))
     return titled(
         alt.layer(
-            reference(round(line_usd, 2), f"a line of one's own: {usd(line_usd)}"),
-            alt.Chart(rows).mark_line().encode(x, y, color),
+            reference(round(line_usd, 2), f"a line of one’s own: {usd(line_usd)}"),
+            # The first lies beneath the others, and shows at their sides where they are as dear.
+            alt.Chart(rows).transform_filter(beneath).mark_line(strokeWidth=7).encode(x, y, color),
+            alt.Chart(rows).transform_filter(~beneath).mark_line().encode(x, y, color),
             labels,
         ),
         title=title,

@@ -98,7 +98,7 @@ def _axes() -> tuple[Any, Any]:
             title="USD a year, logarithmic",
             scale=alt.Scale(type="log", domain=list(USD), nice=False, clamp=True),
         ).axis(
-            labelExpr="replace(format(datum.value, '$~s'), 'G', 'B')",
+            labelExpr="replace(replace(format(datum.value, '$~s'), 'G', 'B'), 'k', 'K')",
             values=[1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9],
         ),
     )

@@ -284,8 +284,8 @@ def try_bill(rates: pd.DataFrame, controls: Sequence[Control]) -> Any:
         "format(month_usd, month_usd < 100 ? '$.2f' : '$,.0f') + ' a month, ' + "
         f"format(month_usd / ({moved['n_requests']}), month_usd / ({moved['n_requests']}) < 0.01 "
         "? '$.5f' : '$.4f') + ' a request, ' + "
-        "(list_usd > 0 ? format(100 * month_usd / list_usd, '.0f') + ' % of list' : 'nothing is "
-        f"asked') + ({_choice(list(rates['tier_tokens']), place)} < "
+        "(list_usd > 0 ? format(100 * month_usd / list_usd, '.0f') + '\u00a0% of list' : "
+        f"'nothing is asked') + ({_choice(list(rates['tier_tokens']), place)} < "
         f"{moved['tokenizer_times']} * {moved['input_tokens']} ? '; the long tier prices every "
         "token of the request.' : '.')"
     )

@@ -166,9 +166,20 @@ def win_bars(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
     )
 
 
+SHORT: Final[Mapping[str, str]] = {"peak_times": "Peak over mean"}  # so that a label is not cut
+
+
 def _labels(rows: pd.DataFrame) -> list[str]:
-    names = [WORDS[name].partition(",")[0] for name in rows["parameter"]]
+    names = [SHORT.get(name, WORDS[name].partition(",")[0]) for name in rows["parameter"]]
     return [f"{way}: {name}" for way, name in zip(rows["way"], names, strict=True)]
+
+
+def _mark(base: alt.Chart, x: Any, y: Any) -> alt.Chart:
+    """A mark above each bar, where no bar's colour lies beneath it."""
+    mark: alt.Chart = base.mark_point(
+        shape="triangle-down", size=55, yOffset=-13, filled=True, opacity=1, color=hue("ink")
+    ).encode(x, y)
+    return mark
 
 
 def tornado(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
@@ -192,9 +203,7 @@ def tornado(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
     return titled(
         alt.layer(
             base.mark_bar(height=16).encode(x, alt.X2("high"), y, COLOR),
-            base.mark_tick(color=hue("ink"), thickness=2, height=24).encode(
-                alt.X("now:Q", scale=scale), y
-            ),
+            _mark(base, alt.X("now:Q", scale=scale), y),
         ),
         title=title,
         subtitle=subtitle,
@@ -211,7 +220,7 @@ def tornado(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
 
 
 def share_bars(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
-    """Sobol's indices: bars of the total, ticks of the first order; as of `contest.shares`."""
+    """Sobol's indices: bars of the total, marks of the first order; as of `contest.shares`."""
     kept = rows[rows["total"] >= 0.005]
     shown = pd.DataFrame(
         {
@@ -231,7 +240,7 @@ def share_bars(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
     return titled(
         alt.layer(
             base.mark_bar(height=16).encode(x, y, COLOR),
-            base.mark_tick(color=hue("ink"), thickness=2, height=24).encode(alt.X("first:Q"), y),
+            _mark(base, alt.X("first:Q"), y),
             base.mark_text(align="left", dx=6).encode(x, y, text="text:N"),
         ),
         title=title,
@@ -265,7 +274,7 @@ def regime_map(grid: pd.DataFrame, *, way: str, here: float, title: str, subtitl
         "left:Q",
         title="Requests a day (logarithmic)",
         scale=alt.Scale(type="log", nice=False, domain=_digits([day[0], day[-1]])),
-    ).axis(format="~s", tickCount=5)
+    ).axis(labelExpr="replace(format(datum.value, '~s'), 'k', 'K')", tickCount=5)
     y = alt.Y(
         "low:Q",
         title=f"Price of the {way}, times today’s",

@@ -132,12 +132,17 @@ def shift_lines(
             color,
         )
     )
-    first = seen.groupby("name", sort=False).head(1)
+    first = seen.groupby("name", sort=False).head(1).copy()
+    most = spends[-1]  # the uppermost line has room for all words, those below it for few
+    first["text"] = [
+        name if name == f"the bill × {most:g}" else name.removeprefix("the bill ")
+        for name in first["name"]
+    ]
     labels = _clear(
-        alt.Chart(first[["elasticity", "shift", "name"]]),
+        alt.Chart(first[["elasticity", "shift", "name", "text"]]),
         "elasticity:Q",
         "shift:Q",
-        "name:N",
+        "text:N",
         color,
         dx=10,
         dy=-10,
@@ -148,19 +153,19 @@ def shift_lines(
         )
         for spend in spends
     }
-    most = spends[len(spends) // 2]
+    middle = spends[len(spends) // 2]
     apparent = float(
-        demand.apparent_elasticity(price_times=price_times, volume_times=most / price_times)
+        demand.apparent_elasticity(price_times=price_times, volume_times=middle / price_times)
     )
     return titled(
-        lines + labels + reference(1, "the price explains all"),
-        title=f"Prices {100 * (1 - price_times):.0f} % lower, bill × {most:g}: the price alone "
-        f"explains it at {apparent:.2f}",
+        lines + labels + reference(1, "the price alone"),
+        title=f"Prices {100 * (1 - price_times):.0f} % lower, bill × {middle:g}: the price "
+        f"alone explains it at {apparent:.2f}",
         subtitle=subtitle,
         description="Line chart of the growth of demand that the price did not cause, against "
         f"the elasticity. At {elasticity:g}: "
         + " ".join(f"{value:.2f} times where the bill is {s:g} times." for s, value in here.items())
-        + f" The line of {most:g} times crosses 1 at an elasticity of {apparent:.2f}.",
+        + f" The line of {middle:g} times crosses 1 at an elasticity of {apparent:.2f}.",
         height=320,
     )
 
@@ -239,8 +244,8 @@ def user_bars(*, price_usd: float, mean_usd: float, sigma: float, subtitle: str)
     )
     return titled(
         bars + line + labels + reference(price_usd, f"{usd(price_usd)} a seat", axis="x"),
-        title=f"{100 * lost:.1f} % of the users cost more than they pay, and "
-        f"{100 * theirs:.0f} % of all that is spent",
+        title=f"{100 * lost:.1f} % of the users cost more than they pay: they make "
+        f"{100 * theirs:.0f} % of all cost",
         subtitle=subtitle,
         description=f"Bar chart of users by monthly cost, with the share of all cost as a line. "
         f"Mean {mean_usd:g} dollars, sigma {sigma:g}. Above the price of {price_usd:g} dollars lie "
@@ -274,11 +279,13 @@ def top_lines(sigmas: Sequence[float], points: pd.DataFrame, *, subtitle: str) -
     ).axis(values=[0.1, 1, 10, 100], format="~g")
     y = alt.Y("share:Q", title="What they use (% of all use)").scale(domain=[0, 100])
     lines = alt.Chart(rows).mark_line().encode(x, y, color)
-    at = rows[rows["top"] == rows["top"].iloc[int(np.argmin(np.abs(tops - 0.004)))]]
+    at = rows[rows["top"] == rows["top"].iloc[int(np.argmin(np.abs(tops - 0.007)))]]
+    most = f"sigma {max(sigmas):g}"  # above the uppermost line is room for the word
+    at = at.assign(text=[n if n == most else n.removeprefix("sigma ") for n in at["name"]])
     labels = (
         alt.Chart(at)
-        .mark_text(align="right", dx=-8, dy=-8, fontWeight=600)
-        .encode(x, y, text="name:N", color=color)
+        .mark_text(align="right", dx=-6, dy=-10, fontWeight=600)
+        .encode(x, y, text="text:N", color=color)
     )
     shown = pd.DataFrame(
         {
@@ -287,16 +294,30 @@ def top_lines(sigmas: Sequence[float], points: pd.DataFrame, *, subtitle: str) -
             "text": points["words"],
         }
     )
-    seen = alt.Chart(shown)
-    marks = seen.mark_point(
-        shape="diamond", size=110, color=hue("magenta"), opacity=1, stroke=hue("page")
-    ).encode(x, y)
-    texts = _clear(seen, x, y, "text:N", alt.value(hue("magenta")), dx=10, dy=8)
+    marks = [  # beside a point no name has room: they stand where no line is
+        part
+        for place, (words, who) in enumerate(shown.groupby("text", sort=False))
+        for part in (
+            alt.Chart(who)
+            .mark_point(
+                shape="diamond",
+                size=80,
+                filled=not place,
+                strokeWidth=1.75,
+                color=hue("magenta"),
+                opacity=1,
+            )
+            .encode(x, y, detail="text:N"),
+            alt.Chart(pd.DataFrame([{"words": f"{'◇' if place else '◆'}\u00a0{words}"}]))
+            .mark_text(align="right", fontWeight=600, color=hue("magenta"))
+            .encode(x=alt.datum(100), y=alt.datum(6 + 7 * place), text="words:N"),
+        )
+    ]
     one = {sigma: float(usage.top_share(0.01, sigma=sigma)) for sigma in sigmas}
     return titled(
-        lines + labels + marks + texts,
-        title=f"The top 1 % use {100 * min(one.values()):.0f} to {100 * max(one.values()):.0f} % "
-        "of everything",
+        alt.layer(lines, labels, *marks),
+        title=f"The top 1 % use {100 * min(one.values()):.0f} to "
+        f"{100 * max(one.values()):.0f} % of everything",
         subtitle=subtitle,
         description="Line chart of the share of all use that the heaviest users have. Of the top 1 "
         "percent: "
@@ -361,16 +382,14 @@ def margin_lines(
             color,
         )
     )
-    first = rows[rows["cap"] == caps[0]]
-    labels = _clear(
-        alt.Chart(first[["cap", "margin", "name"]]),
-        "cap:Q",
-        "margin:Q",
-        "name:N",
-        color,
-        dx=6,
-        dy=-8,
-    )
+    # The lines fan out and meet again: their names stand beside them, in their order.
+    order = rows[rows["cap"] == caps[0]].sort_values("margin", ascending=False)
+    labels = [
+        alt.Chart(pd.DataFrame([{"name": name}]))
+        .mark_text(align="right", fontWeight=600)
+        .encode(x=alt.datum(10), y=alt.value(12 + 19 * place), text="name:N", color=color)
+        for place, name in enumerate(order["name"])
+    ]
     at_price = {
         name: 100
         * float(
@@ -382,7 +401,7 @@ def margin_lines(
     }
     best = max(at_price, key=at_price.__getitem__)
     return titled(
-        lines + labels + reference(flat, f"no cap: {flat:.0f} %"),
+        alt.layer(lines, *labels, reference(flat, f"no cap: {flat:.0f} %")),
         title=f"A cap at the price lifts the margin from {flat:.0f} to {at_price[best]:.0f} %",
         subtitle=subtitle,
         description=f"Line chart of the gross margin against the cap. Without a cap {flat:.1f} "

@@ -24,6 +24,7 @@ __all__ = [
 
 BOOK: Final = "ink"  # the books, in every chart of the chapter
 FALLS: Final = ("teal", "violet", "magenta")  # slow, middle and fast falls of the rent
+PHONE_HEIGHT: Final = 300  # pixels: labels keep apart there, too
 LIVES: Final = ("magenta", "ochre", "teal", "ink")  # three to six years; six is the books'
 SCHEDULES: Final[Mapping[str, str]] = dict(
     zip(METHODS, ("ink", "teal", "ochre", "violet", "brown"), strict=True)
@@ -59,24 +60,24 @@ def value_lines(
         "month:Q", title="Months since the purchase", scale=alt.Scale(domain=[0, months])
     ).axis(values=list(range(0, months + 1, 12)))
     y = _dollars("usd", "USD", 0, high)
-    color = _falls(names)
+    hues = dict(zip(names, FALLS, strict=False)) | {"book value": BOOK}
+    color = alt.Color("name:N", scale=cast(hues), legend=None)
     firsts = rows.groupby("name", sort=False).first().reset_index()
-    at = rows[rows["month"] == months // 4].merge(book.rename(columns={"usd": "book_usd"}))
-    above = at["usd"] > at["book_usd"]
-    base = [alt.Chart(at.loc[side, ["month", "usd", "name"]]) for side in (above, ~above)]
-    marks = (
-        base[0].mark_text(align="left", dx=8, dy=-6, fontWeight=600),
-        base[1].mark_text(align="right", dx=-6, dy=10, fontWeight=600),
-    )
-    written = [mark.encode(x, y, color, text="name:N") for mark in marks]
-    line = alt.Chart(book.round(0)).mark_line(color=hue(BOOK), strokeWidth=3).encode(x, y)
-    word = (
-        alt.Chart(book[book["month"] == months - 24].assign(label="book value").round(0))
-        .mark_text(align="left", dx=8, dy=-8, fontWeight=600, color=hue(BOOK))
-        .encode(x, y, text="label:N")
+    book = book.assign(name="book value").round(0)
+    line = alt.Chart(book).mark_line(strokeWidth=3).encode(x, y, color)
+    # Most lines end at nothing: their names stand upon each other, as the lines do before the end.
+    ends = pd.concat([rows, book])
+    late = ends[ends["month"] == months * 2 // 3].sort_values("usd", kind="stable")["name"]
+    last = ends[ends["month"] == months].set_index("name").loc[list(late)].reset_index()
+    steps = high * 17 / PHONE_HEIGHT * np.arange(len(last))
+    last["place"] = (np.maximum.accumulate(last["usd"] - steps) + steps).round(0)
+    words = (
+        alt.Chart(last)
+        .mark_text(align="left", dx=8, fontWeight=600)
+        .encode(x, alt.Y("place:Q"), color, text="name:N")
     )
     return titled(
-        alt.layer(alt.Chart(rows).mark_line().encode(x, y, color), line, *written, word),
+        alt.layer(alt.Chart(rows).mark_line().encode(x, y, color), line, words),
         title=title,
         subtitle=subtitle,
         description=f"Lines over months: the book value falls from {usd(book['usd'].iloc[0])} in "

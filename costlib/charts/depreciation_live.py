@@ -158,7 +158,7 @@ def try_asset(asset: Asset, controls: Sequence[Control]) -> Any:
             *params(controls), *(alt.param(name, expr=text) for name, text in signals.items())
         ),
         title="Your machine: what the books carry, and what it will still earn",
-        subtitle="USD by month; dark: book value in a straight line; violet: value in use; "
+        subtitle="USD by month; straight: book value; curved: value in use; "
         "shaded: where the books carry more",
         description="Interactive lines of book value and value in use over months. With the "
         f"chapter's numbers the books carry {usd(start['book_usd'])} in the month looked at and "

@@ -230,11 +230,24 @@ def share_lines(
         for name, (cost, power) in machines.items()
     }
     least, most = min(here.values()), max(here.values())
+    clear = pd.DataFrame(  # between the rule of the price and the lines
+        {
+            "price": [min(100 * electricity_usd_per_kwh, 40.0)],
+            "share": [100.0],
+            "words": [["as much as", "the hardware"]],
+        }
+    )
+    same = (
+        alt.Chart(clear)
+        .mark_text(align="left", dx=5, dy=-22, lineHeight=14, fontSize=12, color=hue("muted"))
+        .encode(alt.X("price:Q"), alt.Y("share:Q"), text="words:N")
+    )
     return titled(
         alt.layer(
             lines,
             labels,
-            reference(100, "as much as the hardware"),
+            reference(100, ""),
+            same,
             reference(100 * electricity_usd_per_kwh, "here", axis="x"),
         ),
         title=f"In 36 months power and cooling cost {least:.0f} to {most:.0f} % of the hardware"
@@ -257,8 +270,8 @@ def batch_lines(rows: pd.DataFrame, *, subtitle: str) -> Any:
     base = alt.Chart(shown[["name", "batch", "joules"]]).encode(
         alt.X(
             "batch:Q",
-            title="Requests in the batch (logarithmic)",
-            scale=alt.Scale(type="log", domain=[6, 12_000], nice=False),
+            title="Batch (requests, logarithmic)",
+            scale=alt.Scale(type="log", domain=[6, 4_000], nice=False),
         ).axis(values=[8, 32, 128, 512, 2048]),
         alt.Y(
             "joules:Q",
@@ -301,7 +314,7 @@ def grid_bars(places: pd.DataFrame, *, token_j: float, pue: float, subtitle: str
     bars = alt.Chart(rows).encode(
         alt.Y("words:N", sort=None, title=None).axis(labelLimit=170),
         alt.X("grams:Q", title="CO₂ equivalents (g per million output tokens)").scale(
-            domain=[0, 1.12 * most], nice=False
+            domain=[0, 1.2 * most], nice=False
         ),
     )
     times = most / float(rows["grams"].min())

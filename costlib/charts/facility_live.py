@@ -76,8 +76,8 @@ def site_controls(
         slider("power_w", "Full power of a GPU with its host", "W", power_w, (300, 2_500), step=5),
         slider(
             "tokens_per_s",
-            "Tokens per second when full",
-            "per GPU",
+            "Speed of a full GPU",
+            "tokens/s",
             tokens_per_s,
             (tokens_per_s % RATE_STEP + RATE_STEP, 6_000),  # the start lies on a step
             step=RATE_STEP,
@@ -125,7 +125,8 @@ def try_site(controls: Sequence[Control]) -> Any:
     x, y = _axes()
     seen = f"datum.busy >= {100 * FIRST} && datum.busy <= 100"
     step = (TOP - LOW) / (N - 1)
-    layers = []
+    layers: list[Any] = []
+    leaving: list[Any] = []  # names of lines that leave at the right, below the top
     for level in LEVELS:
         mine = level == 1
         token = "you" if mine else "muted"
@@ -145,21 +146,45 @@ def try_site(controls: Sequence[Control]) -> Any:
             .mark_text(dy=-8, fontSize=12, color=hue(token), fontWeight=700 if mine else 400)
             .encode(x, y, text="text:N")
         )
+        leaving.append(
+            alt.Chart(alt.sequence(0, N - 1, 1, as_="i"))
+            .transform_calculate(pue=f"{LOW} + {step} * datum.i")
+            .transform_calculate(
+                busy=busy(level, "datum.pue"),
+                after=busy(level, f"(datum.pue + {step})"),
+                text=_usd(f"({level} * cost)"),
+            )
+            .transform_filter(f"{seen} && datum.after > 100")
+            .mark_text(
+                align="right",
+                dx=-8,
+                fontSize=12,
+                color=hue(token),
+                fontWeight=700 if mine else 400,
+            )
+            .encode(x, y, text="text:N")
+        )
     point = alt.Chart(alt.sequence(0, 1, 1, as_="i")).transform_calculate(
-        busy="busy_fraction", text="'You: ' + " + _usd("cost"), pue="pue * 1"
+        busy="busy_fraction", text="'You'", pue="pue * 1"
     )
     right = "(busy_fraction > 75)"
     dot = point.mark_point(
         size=150, filled=True, color=hue("you"), stroke=hue("page"), strokeWidth=2.5, opacity=1
     ).encode(x, y)
-    words = point.mark_text(
-        align=alt.ExprRef(f"{right} ? 'right' : 'left'"),
-        dx=alt.ExprRef(f"{right} ? -12 : 12"),
-        dy=4,
-        color=hue("you"),
-        fontWeight=700,
-        fontSize=14,
-    ).encode(x, y, text="text:N")
+    side: dict[str, Any] = {
+        "align": alt.ExprRef(f"{right} ? 'right' : 'left'"),
+        "dx": alt.ExprRef(f"{right} ? -12 : 12"),
+        "dy": 4,
+        "fontWeight": 700,
+        "fontSize": 14,
+    }
+    words = [
+        point.mark_text(**side, **paint).encode(x, y, text="text:N")
+        for paint in (
+            {"color": hue("page"), "stroke": hue("page"), "strokeWidth": 4},  # over a line, too
+            {"color": hue("you")},
+        )
+    ]
     signals = {
         "capital": f"accelerator_usd / (years * {HOURS_PER_YEAR})",
         "cost": cost(),
@@ -175,7 +200,7 @@ def try_site(controls: Sequence[Control]) -> Any:
         ),
         "readout": _spoken(),
     }
-    chart = alt.layer(*layers, dot, words).add_params(
+    chart = alt.layer(*layers, dot, *words, *leaving).add_params(
         *params(controls), *(alt.param(name, expr=text) for name, text in signals.items())
     )
     start = site(**initial(controls))
@@ -189,7 +214,7 @@ def try_site(controls: Sequence[Control]) -> Any:
         f"saves {100 * start['busier']:.1f} percent, a tenth less PUE "
         f"{100 * start['leaner']:.1f} percent.",
         note="Recomputed in your browser by the library’s own formulas. Capital in a straight line "
-        "without interest; lines that leave the frame are not drawn.",
+        "without interest; where a line leaves the frame it is not drawn.",
         height=380,
     )
 

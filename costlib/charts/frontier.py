@@ -48,23 +48,23 @@ def intensities(rows: pd.DataFrame, ridges: Mapping[str, float], *, title: str) 
     dots = (
         alt.Chart(shown).mark_point(size=130, filled=True, opacity=1, color=hue("ink")).encode(x, y)
     )
-    lines = pd.DataFrame(
-        {
-            "flop_per_byte": [round(value, 1) for value in ridges.values()],
-            "words": [f"{name}: {value:.0f}" for name, value in ridges.items()],
-            "place": range(len(ridges)),
-        }
-    )
-    rungs = alt.Scale(domain=[14, -0.2])  # the words of each rule below those of the one before
-    rules = alt.Chart(lines).mark_rule(strokeDash=[3, 3], color=hue("muted")).encode(x)
-    words = (
-        alt.Chart(lines)
-        .mark_text(align="right", dx=-5, baseline="top", color=hue("muted"), fontSize=12)
-        .encode(x, alt.Y("place:Q", axis=None, scale=rungs), text="words:N")
-    )
+    rules = []
+    for rank, (name, ridge) in enumerate(sorted(ridges.items(), key=lambda pair: pair[1])):
+        line = alt.Chart(
+            pd.DataFrame({"flop_per_byte": [round(ridge, 1)], "words": [f"{name}: {ridge:.0f}"]})
+        )
+        top = -10 - 16 * rank  # above the dots; a rule further right is higher than words before it
+        rules += [
+            line.mark_rule(strokeDash=[3, 3], color=hue("muted")).encode(
+                x, y=alt.value(top - 6), y2=alt.value("height")
+            ),
+            line.mark_text(align="right", dx=-5, color=hue("muted"), fontSize=12).encode(
+                x, y=alt.value(top), text="words:N"
+            ),
+        ]
     told = ", ".join(f"{row.operation} {row.flop_per_byte:g}" for row in shown.itertuples())
     return titled(
-        alt.layer(dots, rules, words).resolve_scale(y="independent"),
+        alt.layer(dots, *rules),
         title=title,
         subtitle="Left of a ridge memory is the bound, right of it arithmetic",
         description=f"Dots of arithmetic intensity. {told}. Ridges: "
@@ -146,6 +146,7 @@ def _tiers(prices: pd.DataFrame) -> pd.DataFrame:
     """List prices with their words; vendors that ask the same share them.
 
     Of those without a speed, which are rules across the chart, the dearest and the cheapest.
+    The words of a rule are a list, which the chart breaks at its commas.
     """
     same = ["model_number", "input_tokens", "usd_per_mtok", "user_tokens_per_s", "fast"]
     shared = prices.groupby(same, dropna=False)["vendor"].agg(", ".join).reset_index()
@@ -153,7 +154,10 @@ def _tiers(prices: pd.DataFrame) -> pd.DataFrame:
     ends = {*here["usd_per_mtok"].idxmin(), *here["usd_per_mtok"].idxmax()}
     shared = shared[shared["user_tokens_per_s"].notna() | shared.index.isin(list(ends))]
     tier = shared["fast"].map({True: "fast", False: "normal"})
-    return shared.assign(words=shared["vendor"] + ": " + tier).drop(columns=["vendor", "fast"])
+    words = (shared["vendor"] + ": " + tier).where(
+        shared["user_tokens_per_s"].notna(), tier + " tier, " + shared["vendor"]
+    )
+    return shared.assign(words=words).drop(columns=["vendor", "fast"])
 
 
 def price_of_speed(
@@ -194,7 +198,7 @@ def price_of_speed(
             usd="datum.light_usd_per_mtok * rent_times",
             user_tokens_per_s="datum.light_user_tokens_per_s",
         )
-        .mark_line(strokeDash=[2, 4], strokeWidth=1.25, clip=True, opacity=0.8)
+        .mark_line(strokeDash=[2, 4], strokeWidth=1.75, clip=True)
         .encode(x, y, color, order=order)
     )
     measured = (
@@ -230,7 +234,7 @@ def price_of_speed(
         ).add_params(*params(controls)),
         title=title,
         subtitle=(
-            "Bands: 80 % intervals; dots: measured; dotted: the speed of light; rings: yours; "
+            "Bands: 80\u00a0% intervals; dots: measured; dotted: the speed of light; rings: yours; "
             "diamonds and rules: list prices of tiers"
         ),
         description=f"Interactive chart of cost against speed. At first: {told}.",
@@ -248,22 +252,39 @@ def _listed(rows: pd.DataFrame, here: str, x: alt.X, y: alt.Y, *, at_a_speed: bo
         return []
     base = alt.Chart(rows).transform_filter(here).transform_calculate(usd="datum.usd_per_mtok")
     if not at_a_speed:
-        words = base.mark_text(
-            align="left", baseline="bottom", dy=-3, color=hue("muted"), fontSize=12
-        )
-        return [
-            base.mark_rule(color=hue("muted"), strokeDash=[2, 3]).encode(y),
-            words.encode(y=y, x=alt.value(4), text="words:N"),
+        least = rows.groupby(["model_number", "input_tokens"])["usd_per_mtok"].transform("min")
+        lowest = rows["usd_per_mtok"] == least
+        above = "-14 * length(split(datum.words, ', ')) - 2"  # as many lines as commas, and one
+        upper: dict[str, Any] = {"align": "left", "dx": 4, "dy": alt.ExprRef(above)}
+        lower: dict[str, Any] = {"align": "right", "dx": -4, "dy": 4}
+        words = [  # left of the curves above the upper rule, right of them below the lower one
+            alt.Chart(part)
+            .transform_filter(here)
+            .transform_calculate(usd="datum.usd_per_mtok")
+            .mark_text(
+                baseline="top",
+                lineBreak=", ",
+                lineHeight=14,
+                color=hue("muted"),
+                fontSize=12,
+                **style,
+            )
+            .encode(y=y, x=alt.value(edge), text="words:N")
+            for part, edge, style in ((rows[lowest], "width", lower), (rows[~lowest], 0, upper))
+            if len(part)
         ]
+        return [base.mark_rule(color=hue("muted"), strokeDash=[2, 3]).encode(y), *words]
     diamond = base.mark_point(shape="diamond", size=130, filled=True, opacity=1, color=hue("ink"))
-    words = [  # above the fastest, below the others: they may stand close together
-        base.transform_filter(
-            f"datum.user_tokens_per_s {sign} {float(rows['user_tokens_per_s'].max())!r}"
-        )
-        .mark_text(align="right", dx=8, dy=dy, color=hue("ink"), fontSize=12)
-        .encode(x, y, text="words:N")
-        for sign, dy in (("==", -15), ("<", 16))
-    ]
+    fastest = f"datum.user_tokens_per_s == {float(rows['user_tokens_per_s'].max())!r}"
+    style: dict[str, Any] = {  # above the fastest, beside the others; dotted lines pass behind
+        "align": alt.ExprRef(f"{fastest} ? 'right' : 'left'"),
+        "dx": alt.ExprRef(f"{fastest} ? 8 : 9"),
+        "dy": alt.ExprRef(f"{fastest} ? -15 : -10"),
+        "fontSize": 12,
+    }
+    halo = base.mark_text(stroke=hue("page"), strokeWidth=4, color=hue("page"), **style)
+    ink = base.mark_text(color=hue("ink"), **style)
+    words = [text.encode(x, y, text="words:N") for text in (halo, ink)]
     return [diamond.encode(x, y), *words]
 
 
@@ -328,13 +349,17 @@ def batch_curve(gains: Mapping[str, pd.DataFrame], claims: pd.DataFrame, *, titl
     said = claims.assign(times=claims["throughput_times"].round(2))
     said = said[["n_clients", "times", "words"]]
     dots = alt.Chart(said).mark_point(size=110, filled=True, shape="diamond", color=hue("ink"))
-    words = alt.Chart(said).mark_text(align="left", dx=9, dy=-9, color=hue("ink"))
+    late = said["n_clients"] >= long["n_clients"].max() / 2  # no room to the right of them
+    words = [
+        alt.Chart(said[~late]).mark_text(align="left", dx=9, dy=-9, color=hue("ink")),
+        alt.Chart(said[late]).mark_text(align="right", dx=-9, dy=-9, color=hue("ink")),
+    ]
     told = "; ".join(
         f"{name}: {rows['throughput_times'].iloc[-1]:.1f} times at {rows['n_clients'].iloc[-1]:.0f}"
         for name, rows in gains.items()
     )
     return titled(
-        lines + dots.encode(x, y) + words.encode(x, y, text="words:N"),
+        alt.layer(lines, dots.encode(x, y), *(part.encode(x, y, text="words:N") for part in words)),
         title=title,
         subtitle="Both axes logarithmic; diamonds: what sources say",
         description=f"Lines of throughput over batch. {told}.",

@@ -30,7 +30,7 @@ OFF: Final[Mapping[float, str]] = {
     0.5: "a tenth to half",
     0.9: "half to 0.9",
     1.1: "within a tenth",
-    2.0: "1.1 to 2 times",
+    float(np.nextafter(2.0, 3.0)): "1.1 to 2 times",  # half and double are not yet far off
     10.0: "2 to 10 times",
     np.inf: "more than 10 times",
 }
@@ -97,7 +97,7 @@ def topic_bars(counted: pd.DataFrame, *, title: str, subtitle: str) -> Any:
         .mark_bar(height=LINE_PIXELS - 6, cornerRadiusEnd=0)
         .encode(
             alt.X("claims:Q", title="Claims").axis(tickCount=5, tickMinStep=1),
-            alt.Y("topic:N", title=None, sort=order).axis(labelLimit=130, labelOverlap=False),
+            alt.Y("topic:N", title=None, sort=order).axis(labelLimit=175, labelOverlap=False),
             alt.Color(
                 "verdict:N",
                 scale=cast(COLOURS),

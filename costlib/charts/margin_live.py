@@ -179,7 +179,7 @@ def try_margin(controls: Sequence[Control]) -> Any:
         + " + ', with ' + "
         + _part("lost")
         + " + ' of the users at a loss. A user breaks even at ' + "
-        "format(price_usd / mean_usd, '.2r') + ' times the mean use, and the top 1 % cost ' + "
+        "format(price_usd / mean_usd, '.2r') + ' times the mean use, and the top 1\u00a0% cost ' + "
         + _part("top")
         + " + ' of all use' + (isFinite(cap_usd) ? ', before the cap of ' + "
         + _usd("cap_usd")
@@ -216,14 +216,14 @@ def try_margin(controls: Sequence[Control]) -> Any:
 
 
 def _whole(signal: str) -> str:
-    return f"(format(100 * {signal}, '.0f') + ' %')"
+    return f"(format(100 * {signal}, '.0f') + '\u00a0%')"
 
 
 def _part(signal: str) -> str:
     digits = f"({signal} < 0.0995 ? '.1f' : '.0f')"
     return (
-        f"({signal} < 1e-9 ? 'none' : {signal} < 0.0005 ? 'fewer than 0.1 %' : "
-        f"format(100 * {signal}, {digits}) + ' %')"
+        f"({signal} < 1e-9 ? 'none' : {signal} < 0.0005 ? 'fewer than 0.1\u00a0%' : "
+        f"format(100 * {signal}, {digits}) + '\u00a0%')"
     )
 
 

@@ -53,7 +53,7 @@ def load_dots(found: pd.DataFrame, *, load: float, title: str, subtitle: str) ->
     )
     y = alt.Y("model:N", sort=order, title=None)
     base = alt.Chart(rows)
-    return titled(
+    chart = titled(
         alt.layer(
             reference(100 * load, f"{100 * load:.0f} % load", axis="x"),
             base.mark_rule(color=hue("blue"), opacity=0.35, strokeWidth=3).encode(
@@ -80,6 +80,8 @@ def load_dots(found: pd.DataFrame, *, load: float, title: str, subtitle: str) ->
         + ".",
         height=22 * len(order) + 40,
     )
+    chart.usermeta = {"note": "", "tall": True}  # a phone shows every name
+    return chart
 
 
 def margin_lines(costs: pd.DataFrame, *, load: float, title: str, subtitle: str) -> Any:
@@ -116,7 +118,7 @@ def margin_lines(costs: pd.DataFrame, *, load: float, title: str, subtitle: str)
                 color,
             ),
             end_labels(
-                kept.assign(text=kept["margin"].map("{:.0f} %".format)),
+                kept.assign(text=kept["margin"].map("{:.0f} %".format).str.replace("-", "−")),
                 x="load",
                 y="margin",
                 name="name",
@@ -297,12 +299,14 @@ def try_host(controls: Sequence[Control]) -> Any:
         )
         .transform_calculate(text="format(100 * margin_here, '.0f') + ' %'")
     )
+    cost = f"full_usd / ({moved['load']})"
     spoken = (
-        "'A request is billed ' + format(bill_usd, '$.3~g') + ' and costs ' + "
-        f"format(full_usd / ({moved['load']}), '$.3~g') + ' at this load: a margin of ' + "
-        "(bill_usd > 0 ? format(100 * margin_here, ',.0f') + ' %' : 'nothing, for nothing is "
+        "'A thousand requests are billed ' + "
+        f"{_thousand('bill_usd')} + ' and cost ' + {_thousand(cost)} + "
+        "' at this load: a margin of ' + "
+        "(bill_usd > 0 ? format(100 * margin_here, ',.0f') + '\u00a0%' : 'nothing, for nothing is "
         "billed') + '. ' + (isFinite(zero_load) ? 'It earns from ' + "
-        "format(100 * zero_load, '.0f') + ' % load on.' : 'Not even a full machine earns.')"
+        "format(100 * zero_load, '.0f') + '\u00a0% load on.' : 'Not even a full machine earns.')"
     )
     return titled(
         alt.layer(
@@ -311,7 +315,13 @@ def try_host(controls: Sequence[Control]) -> Any:
             mine.mark_point(
                 size=150, strokeWidth=2.5, filled=False, opacity=1, color=hue("you")
             ).encode(x, y),
-            mine.mark_text(dy=-16, fontWeight=600, color=hue("you")).encode(x, y, text="text:N"),
+            mine.mark_text(  # the line comes from below on the left
+                align=alt.ExprRef(f"{moved['load']} < 0.15 ? 'left' : 'right'"),
+                dx=alt.ExprRef(f"{moved['load']} < 0.15 ? 12 : -8"),
+                dy=-14,
+                fontWeight=600,
+                color=hue("you"),
+            ).encode(x, y, text="text:N"),
         ).add_params(
             *params(controls),
             alt.param("bill_usd", expr=bill),
@@ -329,6 +339,12 @@ def try_host(controls: Sequence[Control]) -> Any:
         f"{LOWEST} % are not drawn.",
         height=280,
     )
+
+
+def _thousand(signal: str) -> str:
+    """USD of a thousand requests in the browser's words, as `usd` has them."""
+    price = f"1000 * {signal}"
+    return f"format({price}, {price} < 9.995 ? '$.3r' : {price} < 1000 ? '$.2f' : '$,.0f')"
 
 
 def host_point(**moved: float) -> Any:
@@ -358,8 +374,8 @@ def host_point(**moved: float) -> Any:
             alt.X("load:Q", title="Load of the machine (%)"),
             alt.Y("margin:Q", title="Gross margin (%)", scale=alt.Scale(domain=[LOWEST, 100])),
         ),
-        title=f"Billed {usd(found['bill_usd'])}, costs {usd(found['full_usd'] / moved['load'])}: "
-        f"{100 * found['margin']:.0f} %",
+        title=f"A thousand requests are billed {usd(1000 * found['bill_usd'])} and cost "
+        f"{usd(1000 * found['full_usd'] / moved['load'])}: {100 * found['margin']:.0f} %",
         subtitle=f"The host {zero}",
         description="Line of the gross margin against the load.",
         height=220,

@@ -95,7 +95,7 @@ def twin_ratios(ratios: pd.DataFrame, *, model: str) -> Any:
     return titled(
         tints + lines + names + _level(1.0, "equal", clients=16, above=False),
         title=f"{model} costs like its active size only at the ends of the batch",
-        subtitle="Cost of output over that of a dense twin, with 80 % intervals; logarithmic",
+        subtitle="Cost of output over that of a dense twin, with 80\u00a0% intervals; logarithmic",
         description="Lines of cost ratios against clients. "
         + " ".join(
             f"Against a dense model of the {name!s}: {group.iloc[0]:.2f} at the left, "
@@ -157,7 +157,7 @@ def model_ratios(ratios: pd.DataFrame, *, twin: str) -> Any:
     )
     most = rows.loc[rows.groupby("model", sort=False)["ratio"].idxmax()]
     return titled(
-        lines + names + _level(1.0, "as dear as the dense model", clients=1, above=True),
+        lines + names + _level(1.0, "equal", clients=1, above=True),
         title="Every mixture is dearest in the middle: most experts read, few tokens to share them",
         subtitle=f"Cost of output over that of a dense model of the {twin}, same GPUs",
         description=f"Lines of cost ratios against clients, dense twin of the {twin}. Highest: "
@@ -196,7 +196,7 @@ def list_price_times(rows: pd.DataFrame, *, api: str) -> Any:
         + _level(1.0, "as dear as the list", clients=16, above=True)
         + _level(10.0, "ten times cheaper", clients=1, above=True),
         title="Ten times cheaper is a matter of keeping the machine full",
-        subtitle=f"List price of a request to {api} over its cost on own GPUs, 80 % interval",
+        subtitle=f"List price of a request to {api} over its cost on own GPUs, 80\u00a0% interval",
         description=(
             f"Line of list price over own cost: {first['times']:.2g} at "
             f"{first['clients']:,.0f} client, {last['times']:.3g} at {last['clients']:,.0f}."
@@ -213,7 +213,7 @@ def mixture_controls(
 ) -> tuple[Control, ...]:
     """What the reader of the live chart can move, starting at the chapter's model."""
     choices = tuple(sorted({16.0, 32.0, 64.0, 128.0, 256.0, 512.0, n_experts}))
-    megabytes = 10.0 * round(traffic_bytes / units.MB / 10)
+    megabytes = float(round(traffic_bytes / units.MB))
     return (
         Control(
             parameter="clients",
@@ -248,7 +248,7 @@ def mixture_controls(
             value=megabytes,
             low=0,
             high=max(2000, megabytes),
-            step=10,
+            step=1,
             scale=units.MB,
         ),
     )
@@ -324,21 +324,15 @@ def try_mixture(controls: Sequence[Control], fixed: Mapping[str, float], *, mode
     dot = here.mark_point(
         size=150, color=hue("you"), stroke=hue("page"), strokeWidth=2.5, opacity=1, clip=True
     ).encode(x="clients:Q", y="times:Q")
-    late = "clients >= 48"  # past the hump: below the line, leftwards
-    words = here.mark_text(
-        align=alt.ExprRef(f"{late} ? 'right' : 'left'"),
-        dx=alt.ExprRef(f"{late} ? -8 : 8"),
-        dy=28,
-        color=hue("you"),
-        fontWeight=700,
-        fontSize=14,
-    ).encode(x="clients:Q", y="times:Q", text="text:N")
+    words = here.mark_text(  # in the corner: both lines fall before it, wherever the point lies
+        align="right", baseline="top", color=hue("you"), fontWeight=700, fontSize=14
+    ).encode(x=alt.value("width"), y=alt.value(4), text="text:N")
     spoken = (
         "clients + (clients == 1 ? ' sequence reads ' : ' sequences read ') + "
-        f"format({COVERED.format(clients='clients')}, '.1%') + ' of the experts. A million "
-        "tokens cost ' + format(my_usd, '$.3r') + ', ' + format(my_times, '.2f') + ' times the "
-        "dense model of the active size and ' + format(my_usd / my_total, '.0%') + ' of the dense "
-        "model of the total size.'"
+        f"format(100 * {COVERED.format(clients='clients')}, '.1f') + '\u00a0% of the experts. "
+        "A million tokens cost ' + format(my_usd, '$.3r') + ', ' + format(my_times, '.2f') + "
+        "' times the dense model of the active size and ' + format(100 * my_usd / my_total, '.0f') "
+        "+ '\u00a0% of the dense model of the total size.'"
     )
     first = {**fixed, **initial(controls)}
     start = mixtures.light_usd(**first)
@@ -398,7 +392,7 @@ def mixture_point(fixed: Mapping[str, float], **moved: float) -> Any:
     )
     spoken = (
         f"{usd(point['mixture'])} per million tokens: {times:.2f} times the active size, "
-        f"{point['mixture'] / point['total']:.0%} of the total size"
+        f"{100 * point['mixture'] / point['total']:.0f}\u00a0% of the total size"
     )
     return titled(
         alt.layer(*lines, dot),

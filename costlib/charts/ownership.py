@@ -51,7 +51,13 @@ def hour_bars(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
 
 
 def work_lines(
-    rows: pd.DataFrame, rents: Mapping[str, float], *, high_usd: float, title: str, subtitle: str
+    rows: pd.DataFrame,
+    rents: Mapping[str, float],
+    *,
+    rent_usd: float,
+    high_usd: float,
+    title: str,
+    subtitle: str,
 ) -> Any:
     """Cost of an hour of work by use; `rows` has name, busy (%), usd; rents are level."""
     shown = rows[rows["usd"] <= high_usd].assign(usd=lambda s: s["usd"].round(3))
@@ -71,16 +77,25 @@ def work_lines(
         .mark_text(align="left", dx=8, fontWeight=600)
         .encode(x, y, color, text="name:N")
     )
+    levels = alt.Chart(
+        pd.DataFrame(
+            {
+                "usd": list(rents.values()),
+                "words": [f"{name} {usd(value)}".split(", ", 1) for name, value in rents.items()],
+            }
+        )
+    )
+    rules = levels.mark_rule(strokeDash=[2, 3], strokeWidth=1.25, color=hue("muted")).encode(y=y)
+    words = levels.mark_text(
+        align="left", baseline="middle", dx=8, lineHeight=14, fontSize=12, color=hue("muted")
+    ).encode(x=alt.value("width"), y=y, text="words:N")
     return titled(
-        alt.layer(
-            *(reference(value, f"{words}: {usd(value)}") for words, value in rents.items()),
-            lines,
-            labels,
-        ),
+        alt.layer(rules, words, reference(rent_usd, f"rent here {usd(rent_usd)}"), lines, labels),
         title=title,
         subtitle=subtitle,
         description="Lines of the cost of an owned hour of work, falling as its use rises, and "
-        "level rents: " + ", ".join(f"{name} {usd(value)}" for name, value in rents.items()),
+        f"level rents: here {usd(rent_usd)}, "
+        + ", ".join(f"{name} {usd(value)}" for name, value in rents.items()),
         height=340,
     )
 

@@ -1,8 +1,8 @@
-"""Own, rent or call, to try: use, power price, life, rent and volume on sliders."""
+"""Own, rent or call, to try: load, power price, life, rent and volume on sliders."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import altair as alt
@@ -18,6 +18,8 @@ from costlib.ownership import WAYS, Machine
 
 __all__ = ["plan_controls", "plan_point", "plans", "try_plan"]
 
+HUES: Final[Mapping[str, str]] = {way: PLAN[way] for way in WAYS}  # a router is not drawn here
+
 FIRST, LAST, PER_DECADE = 1, 6, 20  # decades of million tokens a month, and points in each
 VOLUMES: Final = (*(m * 10.0**n for n in range(FIRST, LAST) for m in (1, 2, 5)), 10.0**LAST)
 N_POINTS: Final = (LAST - FIRST) * PER_DECADE + 1
@@ -27,7 +29,7 @@ MONTH_S: Final = units.HOURS_PER_MONTH * units.SECONDS_PER_HOUR
 def plan_controls(
     *,
     mtok_per_month: float,
-    busy_fraction: float,
+    load_fraction: float,
     electricity_usd_per_kwh: float,
     years: float,
     rent_usd_per_h: float,
@@ -43,13 +45,13 @@ def plan_controls(
             unit="million tokens a month",
             value=float(mtok_per_month),
             options=tuple(volumes),
-            words=tuple(f"{volume:,g} million tokens a month" for volume in volumes),
+            words=tuple(f"{volume:,.12g} million tokens a month" for volume in volumes),
         ),
         Control(
-            parameter="busy_fraction",
-            label="Mean use of what is held",
+            parameter="load_fraction",
+            label="Load at the busiest hour",
             unit="%",
-            value=round(100 * busy_fraction),
+            value=round(100 * load_fraction),
             low=5,
             high=100,
             step=1,
@@ -111,7 +113,11 @@ def _axes() -> tuple[Any, Any]:
 
 
 def _expressions(
-    machine: Machine, tokens_per_s: float, n_accelerators: int, controls: Sequence[Control]
+    machine: Machine,
+    tokens_per_s: float,
+    n_accelerators: int,
+    controls: Sequence[Control],
+    held_for: Mapping[str, float],
 ) -> tuple[str, Any]:
     """Owned hour of one accelerator, and the cost of a way at a demand, for the browser."""
     moved = {control.parameter: control.expression for control in controls}
@@ -141,10 +147,10 @@ def _expressions(
             fleet.n_replicas,
             demand_tokens_per_s=demand,
             tokens_per_s=tokens_per_s,
-            peak_times=1.0,
-            load_fraction=moved["busy_fraction"],
+            peak_times=held_for["peak_times" if way == "own" else "rent_peak_times"],
+            load_fraction=moved["load_fraction"],
             n_least=1.0,
-            n_spares=0.0,
+            n_spares=held_for["n_spares"],
         )
         held = expression(
             fleet.n_held_accelerators,
@@ -167,9 +173,14 @@ def plans(
     tokens_per_s: float,
     n_accelerators: int,
     mtok_per_month: Any,
+    *,
+    held_for: Mapping[str, float],
     **moved: float,
 ) -> pd.DataFrame:
-    """The same in Python: USD per million tokens of each way at volumes of a month."""
+    """The same in Python: USD per million tokens of each way at volumes of a month.
+
+    `held_for` has what nobody moves: peak_times, rent_peak_times and n_spares.
+    """
     owned = ownership.hour(
         machine,
         years=moved["years"],
@@ -183,18 +194,22 @@ def plans(
         tokens_per_s=tokens_per_s,
         n_accelerators=n_accelerators,
         node_accelerators=machine.node_accelerators,
-        peak_times=1,
-        load_fraction=moved["busy_fraction"],
+        load_fraction=moved["load_fraction"],
+        **held_for,
     )
 
 
 def try_plan(
-    machine: Machine, tokens_per_s: float, n_accelerators: int, controls: Sequence[Control]
+    machine: Machine,
+    tokens_per_s: float,
+    n_accelerators: int,
+    controls: Sequence[Control],
+    held_for: Mapping[str, float],
 ) -> Any:
     """Three lines over volume and the reader's own volume on each, recomputed in the browser."""
-    owned, cost = _expressions(machine, tokens_per_s, n_accelerators, controls)
+    owned, cost = _expressions(machine, tokens_per_s, n_accelerators, controls, held_for)
     x, y = _axes()
-    color = alt.Color("way:N", scale=cast(PLAN), legend=alt.Legend(title=None, orient="bottom"))
+    color = alt.Color("way:N", scale=cast(HUES), legend=alt.Legend(title=None, orient="bottom"))
     demand = f"datum.mtok * {units.TOKENS_PER_MTOK} / {MONTH_S}"
     grid = alt.Chart(alt.sequence(0, N_POINTS, 1, as_="i")).transform_calculate(
         mtok=f"pow(10, {FIRST} + datum.i / {PER_DECADE})"
@@ -241,17 +256,19 @@ def try_plan(
         *params(controls), *(alt.param(name, expr=text) for name, text in signals.items())
     )
     start = dict(initial(controls))
-    here = plans(machine, tokens_per_s, n_accelerators, **start).iloc[0]
+    here = plans(machine, tokens_per_s, n_accelerators, held_for=held_for, **start).iloc[0]
     return titled(
         chart,
         title="Your volume: own, rent or call?",
         subtitle="USD per million tokens, prompt and answer together, over the volume of a month; "
-        "dashed: yours",
+        "dotted: yours",
         description="Interactive lines of the cost of a million tokens over volume. With the "
         f"chapter's numbers the cheapest is {here['cheapest']}: API {usd(here['API'])}, rent "
         f"{usd(here['rent'])}, own {usd(here['own'])}.",
         note="Recomputed in your browser by the library’s own formulas. Rented replicas come one "
-        "by one, owned ones in whole machines. Costs above $100 are not drawn.",
+        f"by one and carry {held_for['rent_peak_times']:g} times the mean, owned ones in whole "
+        f"machines and carry {held_for['peak_times']:g} times; spare replicas each "
+        f"way: {held_for['n_spares']:g}. Costs above $100 are not drawn.",
         height=360,
     )
 
@@ -261,21 +278,24 @@ def plan_point(
     tokens_per_s: float,
     n_accelerators: int,
     *,
+    held_for: Mapping[str, float],
     mtok_per_month: float,
     **moved: float,
 ) -> Any:
     """The twin of `try_plan` for one setting, computed in Python."""
     grid = np.logspace(FIRST, LAST, N_POINTS)
-    rows = plans(machine, tokens_per_s, n_accelerators, grid, **moved).melt(
-        "mtok", list(WAYS), var_name="way", value_name="usd"
+    table, mine = (
+        plans(machine, tokens_per_s, n_accelerators, volume, held_for=held_for, **moved)
+        for volume in (grid, mtok_per_month)
     )
+    rows = table.melt("mtok", list(WAYS), var_name="way", value_name="usd")
     rows = rows[rows["usd"] <= 100]
-    here = plans(machine, tokens_per_s, n_accelerators, mtok_per_month, **moved).iloc[0]
+    here = mine.iloc[0]
     x, y = _axes()
     return titled(
         alt.Chart(rows)
         .mark_line()
-        .encode(x, y, alt.Color("way:N", scale=cast(PLAN), legend=alt.Legend(title=None))),
+        .encode(x, y, alt.Color("way:N", scale=cast(HUES), legend=alt.Legend(title=None))),
         title=f"{mtok_per_month:,.0f} million tokens a month: {here['cheapest']} is cheapest",
         subtitle=f"Per million tokens: API {usd(here['API'])}, rent {usd(here['rent'])}, own "
         f"{usd(here['own'])}",

@@ -79,7 +79,7 @@ def memory_by_scheme(
     y = alt.Y("trace:N", sort=order, axis=None)
     meaning = {scheme: token for scheme, (token, _) in SCHEMES.items()}
     shapes = alt.Scale(domain=list(SCHEMES), range=[shape for _, shape in SCHEMES.values()])
-    legend = alt.Legend(columns=2, symbolSize=90)
+    legend = alt.Legend(columns=1, labelLimit=0, symbolSize=90)
     ends = rows.groupby("trace", sort=False)["used"].agg(["min", "max"]).reset_index()
     bars = (
         alt.Chart(ends)
@@ -112,8 +112,9 @@ def memory_by_scheme(
     )
     return titled(
         bars + dots + words + names,
-        title=f"A slot for the longest request is {slots.min():.0f} to {slots.max():.0f} % full; "
-        f"blocks of {block_tokens:g} tokens, over {np.floor(blocks.min()):.0f} %",
+        title=f"In these traces slots for the longest request are {slots.min():.0f} to "
+        f"{slots.max():.0f}\u00a0% full, blocks of {block_tokens:g} tokens over "
+        f"{np.floor(blocks.min()):.0f}\u00a0%",
         subtitle="Memory set aside that holds tokens, mean over all decode steps",
         description=" ".join(
             f"{name}: "

@@ -34,6 +34,7 @@ KINDS: Final[Mapping[str, str]] = {
     "mixed": "muted",
     "alone": "ink",
 }
+NARROW: Final = 400  # pixels of a plot in which names of links side by side would touch
 USD_TICKS: Final = [0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
 
 
@@ -102,7 +103,7 @@ def costs_by_layout(found: pd.DataFrame, *, subtitle: str) -> Any:
             f"{usd(part['usd'].iloc[-1])} with {part['n_accelerators'].iloc[-1]}."
             for kind, part in lines.groupby("kind", sort=False)
         ),
-        note="Grey points: layouts that mix two or three ways to cut.",
+        note="Points on no line: layouts that mix two or three ways to cut.",
         height=360,
     )
 
@@ -123,11 +124,19 @@ def costs_by_link(rows: pd.DataFrame, *, subtitle: str) -> Any:
         scale=alt.Scale(domain=names, range=[hue(token) for token in tokens[: len(names)]]),
         legend=None,
     )
-    texts = " : ".join(  # two lines each: three words side by side would touch
-        f"datum.value == {place} ? {name.rsplit(' ', 1)!r}" for place, name in enumerate(order)
-    )
     x = alt.X("place:Q", title=None, scale=alt.Scale(domain=[0, len(order) - 1], nice=False)).axis(
-        values=list(range(len(order))), labelExpr=f"{texts} : ''"
+        values=list(range(len(order))), tickCount=len(order), labels=False
+    )
+    two_lines = [name.rsplit(" ", 1) for name in order]
+    links_named = (  # in a narrow chart every second name stands lower
+        alt.Chart(pd.DataFrame({"place": range(len(order)), "name": two_lines}))
+        .mark_text(
+            lineHeight=14,
+            fontSize=12,
+            color=hue("muted"),
+            dy=alt.ExprRef(f"width < {NARROW} && datum.place % 2 ? 46 : 18"),
+        )
+        .encode(x, y=alt.value("height"), text="name:N")
     )
     lines = (
         alt.Chart(shown[["place", "usd", "words"]])
@@ -141,7 +150,7 @@ def costs_by_link(rows: pd.DataFrame, *, subtitle: str) -> Any:
     least, worst = last.iloc[0], last.iloc[-1]
     first = shown[shown["place"] == 0].set_index("words")["usd"]
     return titled(
-        lines + labels,
+        lines + links_named + labels,
         title=f"On the slowest link {worst['words']} costs "
         f"{worst['usd'] / first[worst['words']]:.1f} times as much, {least['words']} "
         f"{least['usd'] / first[least['words']]:.2f} times",
@@ -299,8 +308,8 @@ def pools_by_promise(rows: pd.DataFrame, *, subtitle: str) -> Any:
     ratio = (wide["one pool"] / wide["two pools"]).dropna()
     return titled(
         lines + labels,
-        title=f"Two pools save {100 - 100 / ratio.iloc[0]:.0f} % at {ratio.index[0]:g} tokens/s "
-        f"and {100 - 100 / ratio.iloc[-1]:.0f} % at {ratio.index[-1]:g}",
+        title=f"Two pools save {100 - 100 / ratio.iloc[0]:.0f}\u00a0% at {ratio.index[0]:g}\u00a0"
+        f"tokens/s and {100 - 100 / ratio.iloc[-1]:.0f}\u00a0% at {ratio.index[-1]:g}",
         subtitle=subtitle,
         description="Cost of one pool and of two by promise, logarithmic upwards. "
         + " ".join(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import altair as alt
@@ -35,6 +36,7 @@ __all__ = [
 KTOK = units.TOKENS_PER_KTOK
 CONTEXT_TITLE = "Thousand tokens per user"
 USD_TITLE = "USD per million output tokens"
+COLUMN, CLEAR = 1.35, 0.7  # doublings of a map that a figure takes, and half a name
 
 
 def _architectures() -> alt.Scale:
@@ -126,8 +128,8 @@ def architecture_cliff(costs: pd.DataFrame, *, user_tokens_per_s: float) -> Any:
         lines + names,
         title="A window or a state stays flat; a smaller cache starts lower and climbs as fast",
         subtitle=(
-            f"Cost of output by context, {user_tokens_per_s:g} tokens/s for each user that fits; "
-            "both axes logarithmic"
+            f"Cost of output by context, {user_tokens_per_s:g}\u00a0tokens/s for each user that "
+            "fits; both axes logarithmic"
         ),
         description="Line chart, both axes logarithmic. "
         + " ".join(
@@ -197,7 +199,7 @@ def roofline_cliff(costs: pd.DataFrame, *, slowest_fraction: float, list_usd: fl
         title="Counted in bytes, the cliff is lower at both ends and less steep",
         subtitle=(
             "Full attention. Dashed: the same speed for everybody; shaded: kernels at "
-            f"{100 * slowest_fraction:.0f} to 100 % of peak bandwidth; both axes logarithmic"
+            f"{100 * slowest_fraction:.0f} to 100\u00a0% of peak bandwidth; both axes logarithmic"
         ),
         description=(
             "Line chart with a band. At the longest context the fixed speed gives "
@@ -333,11 +335,12 @@ def cheapest_map(cells: pd.DataFrame, *, recall: str, thresholds: Mapping[str, f
     )
     color = alt.Color("architecture:N", scale=_architectures(), legend=None)
     tiles = alt.Chart(rows).mark_rect(opacity=0.3).encode(x, y, x2="x2:Q", y2="y2:Q", color=color)
-    figures = _savings(shown)
-    words = (
-        alt.Chart(_names(shown, figures))
-        .mark_text(fontWeight=600, fontSize=13, lineHeight=14)
-        .encode(x="x:Q", y="y:Q", text="words:N", color=color)
+    rules = [tokens / KTOK for tokens in thresholds.values()]
+    figures = _savings(shown, rules)
+    words = (  # in ink: no hue is easily read on its own tint
+        alt.Chart(_names(shown, figures, rules))
+        .mark_text(fontWeight=600, fontSize=12, lineHeight=14, color=hue("ink"))
+        .encode(x="x:Q", y="y:Q", text="words:N")
     )
     saved = (
         alt.Chart(figures)
@@ -356,7 +359,7 @@ def cheapest_map(cells: pd.DataFrame, *, recall: str, thresholds: Mapping[str, f
         ),
         description=f"Map of the cheapest architecture with {recall}: "
         + ", ".join(
-            f"{name} on {part:.0%} of the area"
+            f"{name} on {100 * part:.0f} % of the area"
             for name, part in shown["architecture"].value_counts(normalize=True).items()
         )
         + ". Saving against full attention "
@@ -386,8 +389,8 @@ def _tiles(shown: pd.DataFrame, across: float, along: float) -> pd.DataFrame:
     )
 
 
-def _names(shown: pd.DataFrame, figures: pd.DataFrame) -> pd.DataFrame:
-    """Where each region is named: inside it, near its middle, and between the figures."""
+def _names(shown: pd.DataFrame, figures: pd.DataFrame, rules: Sequence[float]) -> pd.DataFrame:
+    """Where each region is named: near its middle, between lines of figures, beside the rules."""
     points = pd.DataFrame(
         {
             "architecture": shown["architecture"],
@@ -395,14 +398,14 @@ def _names(shown: pd.DataFrame, figures: pd.DataFrame) -> pd.DataFrame:
             "y": np.log(shown["output_fraction"] * 100),
         }
     )
-    gaps = {
-        axis: _between(np.log(np.sort(figures[axis].unique())), points[axis]) for axis in ("x", "y")
-    }
+    gaps = _between(np.log(np.sort(figures["y"].unique())), points["y"])
+    away = np.abs(points["x"].to_numpy()[:, np.newaxis] - np.log(rules)) > CLEAR * np.log(2)
+    points["free"] = away.all(axis=1) & points["y"].isin(gaps)
     rows = []
     for name, region in points.groupby("architecture"):
         if len(region) < 0.02 * len(points):
             continue  # a region of crumbs gets no name
-        free = region[region["x"].isin(gaps["x"]) & region["y"].isin(gaps["y"])]
+        free = region[region["free"]]
         centre = region[["x", "y"]].median()
         spot = (free if len(free) else region)[["x", "y"]]
         nearest = np.exp(spot.iloc[int(((spot - centre) ** 2).sum(axis=1).argmin())])
@@ -425,12 +428,17 @@ def _between(taken: np.ndarray[Any, Any], cells: pd.Series[float]) -> set[float]
     return {float(grid[np.abs(grid - middle).argmin()]) for middle in middles}
 
 
-def _savings(shown: pd.DataFrame) -> pd.DataFrame:
-    """Savings to print on a map: the cells nearest to a coarse grid."""
+def _savings(shown: pd.DataFrame, rules: Sequence[float]) -> pd.DataFrame:
+    """Savings to print on a map: the cells nearest to a coarse grid with the rules in its gaps."""
     contexts, shares = (
         np.sort(shown[column].unique()) for column in ("context_tokens", "output_fraction")
     )
-    columns = contexts[np.linspace(0, len(contexts) - 1, 7).round().astype(int)[1:-1]]
+    ends = np.log2([contexts[0] / KTOK, *sorted(rules), contexts[-1] / KTOK])
+    columns = []
+    for left, right in pairwise(ends):
+        number = max(int((right - left) / COLUMN), 1)
+        wanted = left + (right - left) * (np.arange(number) + 0.5) / number
+        columns += [contexts[np.abs(np.log2(contexts / KTOK) - place).argmin()] for place in wanted]
     lines = shares[np.linspace(0, len(shares) - 1, 6).round().astype(int)[1:-1]]
     picked = shown[shown["context_tokens"].isin(columns) & shown["output_fraction"].isin(lines)]
     return pd.DataFrame(

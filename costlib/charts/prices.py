@@ -148,7 +148,7 @@ def timeline(
         ).add_params(*params(controls), alt.param("readout", expr=spoken)),
         title=title,
         subtitle="Standard list price in USD per million tokens, each from its first day on, "
-        "logarithmic axis; red: the cheapest so far of those shown",
+        "logarithmic axis; line: the cheapest so far of those shown",
         description=f"Interactive scatter of {len(rows)} list prices from "
         f"{rows['day'].min()} to {rows['day'].max()}, {usd(float(rows['input'].min()))} to "
         f"{usd(float(rows['input'].max()))} per million tokens of input.",
@@ -330,14 +330,19 @@ def length_lines(
 
 def contract_lines(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
     """What is paid by what is used, under contracts; `rows` has contract, used, paid (millions)."""
-    hues = dict(zip(dict.fromkeys(rows["contract"]), ("muted", "blue", "ochre"), strict=False))
-    color = alt.Color("contract:N", scale=cast(hues), legend=None)
-    y = alt.Y("paid:Q", title="Paid in the year (million USD)")
-    lines = (
-        alt.Chart(rows)
-        .mark_line()
-        .encode(alt.X("used:Q", title="Used, at list (million USD)"), y, color)
-    )
+    names = list(dict.fromkeys(rows["contract"]))
+    color = alt.Color(
+        "contract:N", scale=cast(dict(zip(names, ("muted", "blue", "ochre"), strict=False)))
+    ).legend(None)
+    top, height = 1.1 * float(rows["paid"].max()), 300
+    x = alt.X("used:Q", title="Used, at list (million USD)").scale(nice=False)
+    y = alt.Y("paid:Q", title="Paid in the year (million USD)").scale(domain=[0, top], nice=False)
+    lines = [  # the second lies on the first, then on the third: it is dashed, so that both show
+        alt.Chart(rows[rows["contract"] == name])
+        .mark_line(strokeCap="butt", strokeDash=[9, 9] if name == names[1] else [1, 0])
+        .encode(x, y, color)
+        for name in [*names[:1], *names[2:], *names[1:2]]
+    ]
     labels = end_labels(
         rows.assign(text=rows["paid"].map("${:.1f} M".format)),
         x="used",
@@ -346,14 +351,16 @@ def contract_lines(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
         text="text",
         color=color,
         low=0,
-        high=float(rows["paid"].max()),
+        high=top,
+        height=height,
         log=False,
+        gap=40,
     )
     return titled(
-        alt.layer(lines, labels),
+        alt.layer(*lines, labels),
         title=title,
         subtitle=subtitle,
         description="Lines of the yearly payment by use under each contract: flat up to the "
         "commitment, then rising.",
-        height=300,
+        height=height,
     )

@@ -129,7 +129,7 @@ def _axes() -> tuple[Any, Any]:
             "wait:Q",
             title="Mean wait (s, logarithmic)",
             scale=alt.Scale(type="log", domain=list(WAIT_S), nice=False),
-        ).axis(values=[0.01, 0.1, 1, 10, 100, 1000], format="~g"),
+        ).axis(values=[0.01, 0.1, 1, 10, 100, 1000], format=",~g"),
     )
 
 
@@ -168,7 +168,7 @@ def try_load(controls: Sequence[Control], *, output_token_s: float) -> Any:
     kept_words = [  # top left no line comes
         line.transform_filter("datum.wait <= promise")
         .transform_aggregate(most="max(load)")
-        .transform_calculate(text=f"'{words} to ' + datum.most + ' % busy'", load="1")
+        .transform_calculate(text=f"'{words} to ' + datum.most + '\u00a0% busy'", load="1")
         .mark_text(align="left", color=hue(token), fontWeight=600)
         .encode(x, y=alt.value(height), text="text:N")
         for line, words, token, height in (
@@ -191,21 +191,26 @@ def try_load(controls: Sequence[Control], *, output_token_s: float) -> Any:
     dot = here.mark_point(
         size=150, color=hue("you"), stroke=hue("page"), strokeWidth=2.5, opacity=1
     ).encode(x, y)
-    late = "(width < 400 ? load > 66 : load > 82)"
+    # Below the dot, where no line is: the farther down the less room is right of it, and not on
+    # the rule of the promise.
+    beside = "min(10, width * (1 - load / 100) - 80)"
+    under = f"(20 + 0.8 * (10 - {beside}))"
+    to_rule = f"(log(my_wait / promise) / LN10 * height / {np.log10(WAIT_S[1] / WAIT_S[0]):g})"
     words = here.mark_text(
-        align=alt.ExprRef(f"{late} ? 'right' : 'left'"),
-        dx=alt.ExprRef(f"{late} ? -12 : 10"),
-        dy=alt.ExprRef(f"{late} ? -12 : 14"),
+        align="left",
+        dx=alt.ExprRef(beside),
+        dy=alt.ExprRef(f"abs({to_rule} - {under}) < 11 ? {to_rule} + 13 : {under}"),
         color=hue("you"),
         fontWeight=700,
         fontSize=14,
     ).encode(x, y, text="text:N")
     spoken = (
-        "servers + (servers == 1 ? ' server' : ' servers') + ', ' + load + ' % busy with ' + "
+        "servers + (servers == 1 ? ' server' : ' servers') + ', ' + load + '\u00a0% busy with ' + "
         "format(rate, '.3r') + ' requests per second: a mean wait of ' + "
         f"{_seconds('plain_wait')} + (clipped_fraction > 0 ? ', and of ' + {_seconds('my_wait')} + "
-        "' if the longest ' + clipped_fraction + ' % are cut at ' + format(limit, ',.0f') + "
-        "' tokens, which loses ' + format(100 * (1 - left), '.2r') + ' % of all tokens' : '') + "
+        "' if the longest ' + clipped_fraction + '\u00a0% are cut at ' + format(limit, ',.0f') + "
+        "' tokens, which loses ' + format(100 * (1 - left), '.2r') + '\u00a0% of all tokens' : '') "
+        "+ "
         "'. The promise is ' + (plain_wait <= promise ? 'kept' : my_wait <= promise ? "
         "'kept with the limit only' : 'broken') + '.'"
     )
@@ -247,8 +252,8 @@ def try_load(controls: Sequence[Control], *, output_token_s: float) -> Any:
 
 def _seconds(signal: str) -> str:
     return (
-        f"({signal} < 0.01 ? 'less than 0.01 s' : {signal} < 100 ? format({signal}, '.2r') + ' s' "
-        f": format({signal}, ',.0f') + ' s')"
+        f"({signal} < 0.01 ? 'less than 0.01\u00a0s' : {signal} < 100 ? "
+        f"format({signal}, '.2r') + '\u00a0s' : format({signal}, ',.0f') + '\u00a0s')"
     )
 
 

@@ -71,18 +71,19 @@ def hits_by_capacity(rows: pd.DataFrame, *, marks: Mapping[str, float], subtitle
             place, side = int(np.argmax(part["hit"].to_numpy() > 80)), "after"
         else:
             place, side = int(np.argmax(part["hit"].to_numpy() > 50)), "before"
-        lines_of_name = str(name).split() if side == "end" else [str(name).replace(" sessions", "")]
-        labels.append(part.iloc[[place]].assign(side=side, text=[lines_of_name]))
+        words = str(name).replace(" sessions", "").split(maxsplit=1)
+        labels.append(part.iloc[[place]].assign(side=side, text=[words]))
     named, fields = pd.concat(labels), ["line", "mtok", "hit", "text"]
     ends, rising, late = (
         alt.Chart(named.loc[named["side"] == side, fields]) for side in ("end", "before", "after")
     )
+    style: dict[str, Any] = {"lineHeight": 14, "fontWeight": 600, "fontSize": 12}
     texts = [
         drawn.encode(x, y, text="text:N", color=color)
         for drawn in (
-            ends.mark_text(align="left", dx=8, dy=-2, lineHeight=14, fontWeight=600),
-            rising.mark_text(align="right", dx=-10, dy=-2, fontWeight=600),
-            late.mark_text(align="left", dx=8, dy=12, fontWeight=600),
+            ends.mark_text(align="left", dx=6, dy=-2, **style),
+            rising.mark_text(align="right", dx=-5, dy=-9, **style),
+            late.mark_text(align="left", dx=8, dy=12, **style),
         )
     ]
     known = [
@@ -92,8 +93,8 @@ def hits_by_capacity(rows: pd.DataFrame, *, marks: Mapping[str, float], subtitle
     agents, chats = most.drop(list(CHAT)).max(), most[list(CHAT)]
     return titled(
         alt.layer(*known, lines, *texts),
-        title=f"Agents find up to {100 * agents:.0f} % of their tokens again, chats "
-        f"{100 * chats.min():.0f} to {100 * chats.max():.0f} %",
+        title=f"Agents find up to {100 * agents:.0f}\u00a0% of their tokens again, chats "
+        f"{100 * chats.min():.0f} to {100 * chats.max():.0f}\u00a0%",
         subtitle=subtitle,
         description="Line chart of the token-weighted hit rate of a cache that drops what was used "
         "longest ago, against its size. "
@@ -137,14 +138,14 @@ def hits_by_life(rows: pd.DataFrame, *, subtitle: str) -> Any:
     )
     words = (
         alt.Chart(sold[["minutes", "hit", "text"]])
-        .mark_text(dy=20, color=hue("blue"), fontWeight=600)
+        .mark_text(align="left", dx=4, dy=16, color=hue("blue"), fontWeight=600)
         .encode(x, y, text="text:N")
     )
     by_minutes = shown.set_index("minutes")["hit"]
     return titled(
         line + words + reference(round(endless, 2), f"never forgotten: {endless:.0f} %"),
-        title=f"Five minutes find {100 * by_minutes[5] / endless:.0f} % of what keeping for ever "
-        "would",
+        title=f"Five minutes find {100 * by_minutes[5] / endless:.0f}\u00a0% of what keeping for "
+        "ever would",
         subtitle=subtitle,
         description="Line chart of the token-weighted hit rate of Claude Code sessions against the "
         "time to live. "
@@ -377,17 +378,17 @@ def try_prompt(
     mine_line = back.mark_line(color=hue("you"), strokeWidth=3, clip=True).encode(x, y)
     # Names stand a third of the way along, where no other line is.
     named = anew.transform_filter("datum.i == 3").transform_calculate(text="'all computed anew'")
-    anew_words = named.mark_text(align="left", dy=-12, fontWeight=600, clip=True).encode(
+    anew_words = named.mark_text(align="left", dy=-14, fontWeight=600, clip=True).encode(
         x, y, text="text:N"
     )
     listed = alt.Chart(alt.sequence(0, 1, 1, as_="i")).transform_calculate(
-        usd="my_list", context_k=repr(high), text="'list, with your multipliers'"
+        usd="my_list", context_k=repr(low), text="'list, with your multipliers'"
     )
     rule = listed.mark_rule(
         strokeDash=[2, 3], strokeWidth=1.25, color=hue("muted"), clip=True
     ).encode(y=y)
     rule_words = listed.mark_text(
-        align="right", baseline="bottom", dx=-4, dy=-3, color=hue("muted"), clip=True
+        align="left", baseline="bottom", dx=4, dy=-3, color=hue("muted"), clip=True
     ).encode(x, y, text="text:N")
     here = alt.Chart(alt.sequence(0, 1, 1, as_="i")).transform_calculate(
         context_k="context_tokens", usd="my_usd", text=f"'You: ' + {_usd_words('my_usd')}"

@@ -158,19 +158,25 @@ def frontier_lines(bench: str, *, strong: str, weak: str) -> Any:
         for name, part in lines.groupby("name", sort=False)
         for dash in [[1, 4] if name == "oracle" else [7, 5] if name == "random" else [1, 0]]
     ]
-    at = {"random": (0.83, 16), "length": (0.57, 14), "subject": (0.33, -12), "oracle": (0.34, -10)}
+    at = {  # where the name stands; that of length lies in its line: no room is beside it
+        "random": (0.83, "left", 16),
+        "length": (0.6, "center", 4),
+        "subject": (0.33, "right", -12),
+        "oracle": (0.34, "left", -10),
+    }
     spots = [
         {
             "calls": 100 * place,
             "recovered": round(100 * float(found[name].at(place)), 2),
             "words": ROUTER[name][1],
             "token": ROUTER[name][0],
+            "align": align,
             "dy": dy,
-            "right": name == "subject",
         }
-        for name, (place, dy) in at.items()
+        for name, (place, align, dy) in at.items()
         if name in found
     ]
+    roof = 100 * float(found["oracle"].recovered.max())
     points = []
     for in_domain, token, name in ((True, "magenta", "same kind"),
                                    (False, "brown", "chats")):  # fmt: skip
@@ -181,15 +187,14 @@ def frontier_lines(bench: str, *, strong: str, weak: str) -> Any:
                 "recovered": [50.0] * len(rows) + [80.0] * len(rows),
             }
         ).round(2)
-        half = spots_of[spots_of["recovered"] == 50]["calls"]
         spots.append(
             {
-                "calls": half.min() - 1 if in_domain else half.max() + 1,
-                "recovered": 50.0,
-                "words": name,
+                "calls": 36.0,
+                "recovered": round(roof, 2),
+                "words": f"◇\u00a0{name}",
                 "token": token,
-                "dy": 0,
-                "right": in_domain,
+                "align": "left",
+                "dy": 20 if in_domain else 38,
             }
         )
         points.append(
@@ -227,8 +232,8 @@ def _written(spot: Mapping[str, Any], x: Any, y: Any) -> list[Any]:
     """Words beside a line, readable where they cross another."""
     base = alt.Chart(pd.DataFrame([{name: spot[name] for name in ("calls", "recovered", "words")}]))
     side: dict[str, Any] = {
-        "align": "right" if spot["right"] else "left",
-        "dx": -6 if spot["right"] else 6,
+        "align": spot["align"],
+        "dx": {"left": 6, "center": 0, "right": -6}[spot["align"]],
         "dy": spot["dy"],
         "fontWeight": 600,
     }
@@ -291,7 +296,11 @@ def baseline_dots(saved: pd.DataFrame, *, kept: str) -> Any:
 
 
 def loss_lines(ways: Mapping[str, tuple[float, float]], *, flip_usd: float, subtitle: str) -> Any:
-    """Cost of an answer with its failures against the loss per failure; `ways`: cost and score."""
+    """Cost of an answer with its failures against the loss per failure.
+
+    `ways` are cost and score by name, the two models first: weak, strong.
+    """
+    weak, strong = list(ways)[:2]
     low = 10.0 ** np.floor(np.log10(flip_usd) - 2)
     high = low * 1e5
     loss = np.geomspace(low, high, 101)
@@ -319,7 +328,7 @@ def loss_lines(ways: Mapping[str, tuple[float, float]], *, flip_usd: float, subt
     money = "'$' + format(datum.value, ',~f')"
     lines = (
         alt.Chart(rows[["loss", "paid", "name"]])
-        .mark_line(clip=True)
+        .mark_line(clip=True, strokeCap="butt")
         .encode(
             alt.X(
                 "loss:Q",
@@ -332,6 +341,9 @@ def loss_lines(ways: Mapping[str, tuple[float, float]], *, flip_usd: float, subt
                 scale=alt.Scale(type="log", domain=[low, 4 * high], nice=False),
             ).axis(values=ticks, labelExpr=money),
             color,
+            strokeDash=alt.condition(  # so that the strong model shows where it lies beneath
+                "datum.name == 'Router'", alt.value([7, 7]), alt.value([1, 0])
+            ),
         )
     )
     labels = end_labels(
@@ -339,10 +351,11 @@ def loss_lines(ways: Mapping[str, tuple[float, float]], *, flip_usd: float, subt
     )
     return titled(
         lines + labels + reference(flip_usd, usd(flip_usd), axis="x"),
-        title=f"The cheap model wins while a wrong answer costs less than {usd(flip_usd)}",
+        title=f"{weak} is cheaper than {strong} while a wrong answer costs less than "
+        f"{usd(flip_usd)}",
         subtitle=subtitle,
         description="Line chart of the cost of an answer with its failures against the loss per "
-        f"wrong answer. The two models cross at {flip_usd:.3f} dollars. "
+        f"wrong answer. {weak} and {strong} cross at {flip_usd:.3f} dollars. "
         + " ".join(
             f"{name}: {cost:.5f} dollars, {s:.2f} right." for name, (cost, s) in ways.items()
         ),
@@ -472,9 +485,7 @@ def question_lines(
     )
     rules = [
         asked.mark_rule(strokeDash=[2, 3], strokeWidth=1.25, color=hue("muted")).encode(y=y),
-        asked.mark_text(align="right", baseline="bottom", dx=-4, dy=-3, color=hue("muted")).encode(
-            x, y, text="words:N"
-        ),
+        asked.mark_text(align="left", dx=8, dy=-6, color=hue("muted")).encode(x, y, text="words:N"),
     ]
     here = {name: float(np.interp(3, 100 * gap, n)) for name, n in parts.items()}
     least = min(here, key=here.__getitem__)

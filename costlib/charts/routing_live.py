@@ -80,7 +80,7 @@ def router_controls(
             unit="USD",
             value=float(loss_usd),
             options=losses,
-            words=tuple("nothing" if not each else f"${each:g}" for each in losses),
+            words=tuple("nothing" if not each else usd(each) for each in losses),
         ),
     )
 
@@ -219,23 +219,20 @@ def try_router(controls: Sequence[Control]) -> Any:
             .encode(x, y)
         )
     one = alt.Chart(alt.sequence(0, 1, 1, as_="i"))
+    halo = {"stroke": hue("page"), "strokeWidth": 4, "color": hue("page")}
     ends: list[tuple[str, str, str, Any, int, str]] = [  # above the lines where they fall, or below
-        ("strong_paid", "100", "strong model alone", "right", -4, "14 : -8"),
-        ("weak_paid", "0", "weak model alone", "left", 4, "-8 : 14"),
+        ("strong_paid", "100", "strong alone", "right", -24, "15 : -9"),
+        ("weak_paid", "0", "weak alone", "left", 4, "-9 : 15"),
     ]
     alone = [
         one.transform_calculate(
             cost=f"100 * {signal} / strong_paid", share=place, text=f"'{words}'"
         )
         .transform_filter(seen)
-        .mark_text(
-            align=align,
-            dx=dx,
-            dy=alt.ExprRef(f"weak_paid > strong_paid ? {height}"),
-            color=hue("muted"),
-        )
+        .mark_text(align=align, dx=dx, dy=alt.ExprRef(f"weak_paid > strong_paid ? {height}"), **ink)
         .encode(x, y, text="text:N")
         for signal, place, words, align, dx, height in ends
+        for ink in (halo, {"color": hue("muted")})
     ]
     rules = [
         one.transform_calculate(cost=f"100 * {signal} / strong_paid")
@@ -253,20 +250,23 @@ def try_router(controls: Sequence[Control]) -> Any:
     here = one.transform_calculate(
         share="strong_fraction",
         cost="100 * my_paid / strong_paid",
-        text="'You: ' + format(100 * my_paid / strong_paid, '.1f') + ' %'",
+        text="'You: ' + format(100 * my_paid / strong_paid, '.1f') + '\u00a0%'",
     ).transform_filter(seen)
     dot = here.mark_point(
         size=150, color=hue("you"), stroke=hue("page"), strokeWidth=2.5, opacity=1
     ).encode(x, y)
     late = "(strong_fraction > 70)"
-    words = here.mark_text(
-        align=alt.ExprRef(f"{late} ? 'right' : 'left'"),
-        dx=alt.ExprRef(f"{late} ? -12 : 12"),
-        dy=18,
-        color=hue("you"),
-        fontWeight=700,
-        fontSize=14,
-    ).encode(x, y, text="text:N")
+    words = [
+        here.mark_text(
+            align=alt.ExprRef(f"{late} ? 'right' : 'left'"),
+            dx=alt.ExprRef(f"{late} ? -12 : 6"),
+            dy=26,
+            fontWeight=700,
+            fontSize=14,
+            **ink,
+        ).encode(x, y, text="text:N")
+        for ink in (halo, {"color": hue("you")})
+    ]
     mine = moved["skill_fraction"]
     kinks = {
         f"kink_{place}": paid(cost(share), quality(share, mine))
@@ -297,7 +297,7 @@ def try_router(controls: Sequence[Control]) -> Any:
         ),
         "readout": _spoken(),
     }
-    chart = alt.layer(*rules, *alone, *lines, best, dot, words).add_params(
+    chart = alt.layer(*rules, *lines, *alone, best, dot, *words).add_params(
         *params(controls), *(alt.param(name, expr=text) for name, text in signals.items())
     )
     start = dict(initial(controls))
@@ -320,17 +320,19 @@ def try_router(controls: Sequence[Control]) -> Any:
 
 
 def _spoken() -> str:
-    money = "('$' + format(1000 * {0}, 1000 * {0} < 100 ? '.3r' : ',.0f'))"
+    money = (  # of a thousand, as `usd` has it
+        "format(1000 * {0}, 1000 * {0} < 9.995 ? '$.3r' : 1000 * {0} < 1000 ? '$.2f' : '$,.0f')"
+    )
     saved = "100 * (1 - my_usd / strong_cost)"
     return (
-        "format(100 * my_quality, '.1f') + ' % right. A thousand answers cost ' + "
+        "format(100 * my_quality, '.1f') + '\u00a0% right. A thousand answers cost ' + "
         f"{money.format('my_usd')} + ' to ask, ' + ({saved} >= 0 ? format({saved}, '.0f') + "
-        f"' % less' : format(-({saved}), '.0f') + ' % more') + ' than from the strong model alone, "
-        f"and ' + {money.format('my_paid')} + ' with their failures' + (my_quality > 0 ? '; a "
-        f"thousand right ones ' + {money.format('my_correct')} : '') + '. ' + "
+        f"'\u00a0% less' : format(-({saved}), '.0f') + '\u00a0% more') + ' than from the strong "
+        f"model alone, and ' + {money.format('my_paid')} + ' with their failures' + (my_quality > "
+        f"0 ? '; a thousand right ones ' + {money.format('my_correct')} : '') + '. ' + "
         "(best_paid < min(weak_paid, strong_paid) ? 'Best is ' + format(100 * best, '.0f') + "
-        "' % to the strong model.' : weak_paid <= strong_paid ? 'No share of this router beats the "
-        "weak model alone.' : 'No share of this router beats the strong model alone.')"
+        "'\u00a0% to the strong model.' : weak_paid <= strong_paid ? 'No share of this router "
+        "beats the weak model alone.' : 'No share of this router beats the strong model alone.')"
     )
 
 

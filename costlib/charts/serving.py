@@ -14,10 +14,10 @@ from costlib.charts.theme import WORKLOAD, end_labels, hue, reference, titled, u
 __all__ = ["TIMES", "by_load", "by_promise", "real_hours", "seconds_axis"]
 
 BESIDE: Final[Mapping[str, tuple[Any, int, int]]] = {  # where a name crosses no line
-    "chat": ("left", 8, 0),
-    "code": ("right", 0, 14),
-    "long-context": ("right", -2, -16),
-    "reasoning": ("left", 8, 0),
+    "chat": ("left", 8, -10),
+    "code": ("right", 0, 16),
+    "long-context": ("right", -2, -46),
+    "reasoning": ("left", 8, -7),
 }
 SHORT: Final = {  # trace: its name on a chart, and whose colour it has
     "Azure conversation": ("Azure chat", "chat"),
@@ -34,12 +34,12 @@ TIMES: Final = {
 def seconds_axis(low: float, high: float, title: str) -> alt.Y:
     """Seconds on a logarithmic axis, with the usual ticks."""
     y = alt.Y("seconds:Q", title=title, scale=alt.Scale(type="log", domain=[low, high], nice=False))
-    return y.axis(values=[tick for tick in SECONDS if low <= tick <= high], format="~g")
+    return y.axis(values=[tick for tick in SECONDS if low <= tick <= high], format=",~g")
 
 
-def _load_axis(field: str) -> alt.X:
-    x = alt.X(field, title="Offered load (% of saturation)").scale(domain=[0, 100])
-    return x.axis(values=[0, 20, 40, 60, 80, 100])
+def _load_axis(field: str, top: float = 100) -> alt.X:
+    x = alt.X(field, title="Offered load (% of saturation)").scale(domain=[0, top], nice=False)
+    return x.axis(values=[tick for tick in (0, 20, 40, 60, 80, 100) if tick <= top])
 
 
 def by_load(lines: pd.DataFrame, dots: pd.DataFrame, *, name: str, subtitle: str) -> Any:
@@ -111,7 +111,7 @@ def real_hours(rows: pd.DataFrame) -> Any:
         legend=None,
     )
     low, high = 0.7, 1.3 * float(shown["ratio"].max())
-    x = _load_axis("percent:Q")
+    x = _load_axis("percent:Q", float(shown["percent"].max()))
     y = alt.Y(
         "ratio:Q",
         title="Mean time, replayed over Poisson",
@@ -123,7 +123,7 @@ def real_hours(rows: pd.DataFrame) -> Any:
     )
     at_80 = shown[shown["percent"] == 80].set_index("trace")["ratio"]
     worst = at_80.idxmax()
-    even = reference(1, "as Poisson arrivals")
+    even = reference(1, "even arrivals")
     return titled(
         even + lines.mark_line() + lines.mark_point(size=60) + labels,
         title=f"A recorded hour takes {at_80.min():.2g} to {at_80.max():.0f} times as long as even "
@@ -166,10 +166,10 @@ def by_promise(grid: pd.DataFrame, *, subtitle: str) -> Any:
     ).axis(values=[0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500], format="$~g")
     lines = alt.Chart(shown[["ttft", "usd", "workload"]]).mark_line(clip=True).encode(x, y, color)
     tails = shown.groupby("workload", sort=False).tail(1).copy()
-    tails["words"] = tails["workload"] + " " + tails["text"]
+    tails["words"] = [list(pair) for pair in zip(tails["workload"], tails["text"], strict=True)]
     labels = [
         alt.Chart(tails.loc[tails["workload"] == name, ["ttft", "usd", "workload", "words"]])
-        .mark_text(align=align, dx=dx, dy=dy, fontWeight=600)
+        .mark_text(align=align, dx=dx, dy=dy, lineHeight=14, fontWeight=600)
         .encode(x, y, color, text="words:N")
         for name, (align, dx, dy) in BESIDE.items()
         if name in names

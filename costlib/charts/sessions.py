@@ -282,10 +282,10 @@ def hits_by_edits(
     ends = shown.groupby("name", sort=False)["hit"].last()
     return titled(
         lines + span + dot + words + labels,
-        title=f"Recorded agents edit {share:.1f} % of their turns and find "
-        f"{100 * hits['p50']:.1f} % of their tokens again",
+        title=f"Recorded agents edit {share:.1f}\u00a0% of their turns and find "
+        f"{100 * hits['p50']:.1f}\u00a0% of their tokens again",
         subtitle=f"The median session of {n_turns:.0f} turns, a cache that drops nothing; a line "
-        "per mean place of an edit, 0 % is the front of the prompt",
+        "per mean place of an edit, 0\u00a0% is the front of the prompt",
         description="Lines of the hit share by share of turns that edit, falling to "
         + ", ".join(f"{value:.0f} percent with {name}" for name, value in ends.items())
         + f". Recorded: {share:.1f} percent of turns edit, {100 * hits['p50']:.1f} percent hits "

@@ -21,6 +21,7 @@ KTOK = units.TOKENS_PER_KTOK
 SWEPT: Final = "context_tokens"
 CONTEXT_K, USD_RANGE = (4.0, 256.0), (0.003, 300.0)
 STEPS: Final = 160
+ONE_LINE: Final = 0.05  # lines that are never further apart are seen as one
 NO_WINDOW_K: Final = 1e6  # thousand tokens: longer than any context here
 PLAIN: Final = {"cache_bits": 16.0, "window_tokens": NO_WINDOW_K * KTOK, "layers_sharing": 1.0}
 SHAPE: Final = (
@@ -59,6 +60,31 @@ def _labels(rows: pd.DataFrame, **axis: float | bool) -> pd.DataFrame:
     return last
 
 
+def _merged(rows: pd.DataFrame) -> pd.DataFrame:
+    """The end of each line with its `words`; variants of one hue that run together share them."""
+    variant_hues = {name: one.colour for name, one in variants.variants().items()}
+    wide = rows.pivot_table("y", "context_k", "variant", sort=False)
+    leaders: dict[str, list[str]] = {}
+    for name in dict.fromkeys(rows["variant"]):
+        together = [
+            leader
+            for leader in leaders
+            if variant_hues[leader] == variant_hues[name]
+            and np.nanmax(np.abs(np.log(wide[leader] / wide[name]))) < ONE_LINE
+        ]
+        leaders.setdefault(together[0] if together else name, []).append(name)
+    ends = rows.sort_values("context_k").groupby("variant", sort=False).tail(1)
+    values = ends.set_index("variant")["y"]
+    told = {
+        leader: [f"{leader} × {values[leader]:.3g}"]
+        if len(names) == 1
+        else [", ".join(names), f"× {values[names].min():.2g}–{values[names].max():.2g}"]
+        for leader, names in leaders.items()
+    }
+    kept = ends[ends["variant"].isin(list(told))]
+    return kept.assign(words=kept["variant"].map(told))
+
+
 def saved_times(costs: pd.DataFrame, *, baseline: str = "GQA") -> Any:
     """How many times cheaper than the baseline each variant is, over context.
 
@@ -92,11 +118,18 @@ def saved_times(costs: pd.DataFrame, *, baseline: str = "GQA") -> Any:
             color,
         )
     )
-    last = _labels(rows, low=low, high=high, height=height, gap=16.5)
-    last["words"] = last["variant"] + " × " + last["y"].map("{:.3g}".format)
+    last = _labels(_merged(rows), low=low, high=high, height=height, gap=16.5)
     words = (
         alt.Chart(last[["context_k", "label_y", "variant", "words"]])
-        .mark_text(align="left", baseline="middle", dx=7, fontWeight=600, fontSize=12)
+        .mark_text(
+            align="left",
+            baseline="middle",
+            dx=7,
+            dy=alt.ExprRef("7 - 7 * length(datum.words)"),
+            lineHeight=14,
+            fontWeight=600,
+            fontSize=12,
+        )
         .encode(x="context_k:Q", y="label_y:Q", text="words:N", color=color)
     )
     left_out = int((~usable).sum())
@@ -112,7 +145,7 @@ def saved_times(costs: pd.DataFrame, *, baseline: str = "GQA") -> Any:
             "machine, as many users as fit; both axes logarithmic"
         ),
         description="Line chart of times cheaper at the longest context: "
-        + ", ".join(f"{row['words']}" for row in last.to_dict("records"))
+        + ", ".join(" ".join(words) for words in last["words"])
         + f". The most is {best['variant']}. Within a quarter of one level at every length: "
         + (", ".join(steady) or "none")
         + ".",
@@ -169,15 +202,19 @@ def step_paths(costs: pd.DataFrame, *, ridge_flop_per_byte: float) -> Any:
     above, beside = merged[high_up], merged[~high_up].copy()
     aim = np.where(beside["y"] < 1.12 * rows["y"].min(), 0.82, 1) * beside["y"]
     beside["y"] = np.round(spread(list(aim), low=low, high=high, height=height, gap=15.5), 5)
-    words = (
-        alt.Chart(above)
-        .mark_text(dy=-13, fontWeight=600, fontSize=12)
-        .encode(x="x:Q", y="y:Q", text="words:N", color=color)
-    ) + (
-        alt.Chart(beside)
-        .mark_text(align="left", dx=8, fontWeight=600, fontSize=12)
-        .encode(x="x:Q", y="y:Q", text="words:N", color=color)
-    )
+    style: dict[str, Any] = {"fontWeight": 600, "fontSize": 12}
+    halo: dict[str, Any] = {"stroke": hue("page"), "strokeWidth": 4, "color": hue("page")}
+    up, side = alt.Chart(above), alt.Chart(beside)
+    words = [  # a line that passes behind a word leaves it room
+        up.mark_text(dy=-13, **style, **halo).encode(x="x:Q", y="y:Q", text="words:N"),
+        side.mark_text(align="left", dx=8, **style, **halo).encode(
+            x="x:Q", y="y:Q", text="words:N"
+        ),
+        up.mark_text(dy=-13, **style).encode(x="x:Q", y="y:Q", text="words:N", color=color),
+        side.mark_text(align="left", dx=8, **style).encode(
+            x="x:Q", y="y:Q", text="words:N", color=color
+        ),
+    ]
     roof = np.array([low, high]) * units.TFLOP / ridge_flop_per_byte / units.GB
     ridge = (
         alt.Chart(pd.DataFrame({"x": roof.round(5), "y": [round(low, 5), round(high, 5)]}))
@@ -190,7 +227,7 @@ def step_paths(costs: pd.DataFrame, *, ridge_flop_per_byte: float) -> Any:
         .encode(x, y, text=alt.value(["left of the dots", "arithmetic binds"]))
     )
     return titled(
-        ridge + named + paths + words + dots,
+        alt.layer(ridge, named, paths, *words, dots),
         title="Attention reads more and multiplies more with length; a state does neither",
         subtitle=(
             f"One user in a step, from {first:g}K to {last:g}K tokens (the dot); weights are read "

@@ -233,16 +233,22 @@ def try_size(table: Sizing, controls: Sequence[Control], *, replica: str) -> Any
         .encode(x, y)
     )
     one = alt.Chart(alt.sequence(0, 1, 1, as_="i"))
+    late = "(my_replicas > 40)"  # then there is room on the left only
     promise = one.transform_calculate(
         seconds="promised_ttft_s",
-        replicas=f"{MOST_REPLICAS}",
-        text="'promised: ' + promised_ttft_s + ' s'",
+        replicas=f"{late} ? 1 : {MOST_REPLICAS}",
+        text="'promised: ' + promised_ttft_s + '\u00a0s'",
     )
     rule = promise.mark_rule(
         strokeDash=[2, 3], strokeWidth=1.25, color=hue("muted"), clip=True
     ).encode(y=y)
     words = promise.mark_text(
-        align="right", baseline="bottom", dx=-4, dy=-3, color=hue("muted"), clip=True
+        align=alt.ExprRef(f"{late} ? 'left' : 'right'"),
+        baseline="bottom",
+        dx=alt.ExprRef(f"{late} ? 4 : -4"),
+        dy=-3,
+        color=hue("muted"),
+        clip=True,
     ).encode(x, y, text="text:N")
     mine = one.transform_filter("my_replicas > 0").transform_calculate(
         replicas="my_replicas",
@@ -252,29 +258,30 @@ def try_size(table: Sizing, controls: Sequence[Control], *, replica: str) -> Any
     dot = mine.mark_point(
         size=150, color=hue("you"), stroke=hue("page"), strokeWidth=2.5, opacity=1, clip=True
     ).encode(x, y)
-    late = "(my_replicas > 40)"
-    said = mine.mark_text(
-        align=alt.ExprRef(f"{late} ? 'right' : 'left'"),
-        dx=alt.ExprRef(f"{late} ? -10 : 10"),
-        dy=-14,
-        color=hue("you"),
-        fontWeight=700,
-        fontSize=14,
-        clip=True,
-    ).encode(x, y, text="text:N")
+    close = "(my_s > promised_ttft_s / 2)"
+    bold: dict[str, Any] = {"color": hue("you"), "fontWeight": 700, "fontSize": 14, "clip": True}
+    said = [
+        mine.transform_filter(late)
+        .mark_text(align="right", dx=-10, dy=16, **bold)
+        .encode(x, y, text="text:N"),
+        mine.transform_filter(f"!{late}")  # above the words at the promise, or well below them
+        .transform_calculate(seconds=f"{close} ? promised_ttft_s : my_s")
+        .mark_text(align="left", dx=10, dy=alt.ExprRef(f"{close} ? -25 : -14"), **bold)
+        .encode(x, y, text="text:N"),
+    ]
 
     def money(signal: str) -> str:
         return f"format({signal}, {signal} < 10 ? '$.3r' : '$,.2f')"
 
     spoken = (
         "my_replicas > 0 ? my_replicas + (my_replicas == 1 ? ' replica keeps' : ' replicas keep') "
-        "+ ' the promise at the peak, ' + format(100 * my_load, '.0f') + ' % busy there and ' + "
-        "format(100 * my_load / peak_times, '.0f') + ' % on average: ' + "
+        "+ ' the promise at the peak, ' + format(100 * my_load, '.0f') + '\u00a0% busy there and ' "
+        "+ format(100 * my_load / peak_times, '.0f') + '\u00a0% on average: ' + "
         f"{money('my_usd')} + ' per million output tokens, where machines that are never idle take "
         f"' + {money('floor_usd')} + '.' : 'No number of replicas keeps this promise: even a quiet "
-        "one needs ' + format(knots[0], '.2f') + ' s for one first token in twenty.'"
+        "one needs ' + format(knots[0], '.2f') + '\u00a0s for one first token in twenty.'"
     )
-    chart = alt.layer(rule, words, curve, dot, said).add_params(
+    chart = alt.layer(rule, words, curve, dot, *said).add_params(
         *params(controls),
         alt.param("knots", expr=chosen),
         alt.param("top", expr=top),

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from costlib import deploy, drafts, serve, units
 from costlib.charts.controls import Control, initial, params
-from costlib.charts.theme import end_labels, hue, reference, titled
+from costlib.charts.theme import end_labels, hue, reference, rounded, spread, titled
 from costlib.charts.vega import expression
 
 __all__ = [
@@ -95,17 +95,13 @@ def gains_by_load(rows: pd.DataFrame, *, subtitle: str, field: str = "acceptance
     )
     high = 1.08 * float(shown["gain"].max())
     most = float(shown["n_clients"].max())
-    opacity = alt.Opacity(
-        f"{field}:Q", scale=alt.Scale(domain=[0.4, 0.9], range=[0.45, 1], clamp=True), legend=None
-    )
     lines = (
-        alt.Chart(shown[["n_clients", "gain", "name", field]])
+        alt.Chart(shown[["n_clients", "gain", "name"]])
         .mark_line(color=hue("blue"))
         .encode(
             _load_axis(most),
             alt.Y("gain:Q", title="Times as fast as without a draft").scale(domain=[0, high]),
             detail="name:N",
-            opacity=opacity,
         )
     )
     labels = end_labels(
@@ -183,7 +179,7 @@ def gain_map(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
         title=title,
         subtitle=subtitle,
         description=f"Map of the gain by prompt length and load: from {told(least)} to "
-        f"{told(most)}; {np.mean(rows['gain'] > 1):.0%} of the tiles gain.",
+        f"{told(most)}; {100 * np.mean(rows['gain'] > 1):.0f} % of the tiles gain.",
         note="Empty: so many users do not fit.",
         height=30 * len(along) + 20,
     )
@@ -276,10 +272,17 @@ def acceptance_by_length(rows: pd.DataFrame) -> Any:
     x = alt.X("draft_tokens:Q", title="Tokens drafted per pass").axis(format="d")
     columns = ["model", "draft_tokens", "kept"]
     others = shown[~shown["model"].isin(named)]
-    grey = (
+    thin = (
         alt.Chart(others[columns])
         .mark_line(point={"size": 40, "color": hue("muted")}, color=hue("muted"), strokeWidth=1.5)
-        .encode(x, y, detail="model:N", tooltip=["model:N", "draft_tokens:Q", "kept:Q"])
+        .encode(x, y, detail="model:N")
+    )
+    last = others.sort_values("draft_tokens").groupby("model", sort=False).tail(1)
+    places = spread(list(last["kept"]), low=low, high=high, height=360, log=False, gap=16)
+    names = (
+        alt.Chart(last[["model", "draft_tokens"]].assign(label_y=rounded(places)))
+        .mark_text(align="left", dx=8, fontSize=12, color=hue("muted"))
+        .encode(x=x, y="label_y:Q", text="model:N")
     )
     marked = shown[shown["model"].isin(named)]
     color = alt.Color(
@@ -287,11 +290,7 @@ def acceptance_by_length(rows: pd.DataFrame) -> Any:
         scale=alt.Scale(domain=list(named), range=[hue(token) for token in named.values()]),
         legend=None,
     )
-    bold = (
-        alt.Chart(marked[columns])
-        .mark_line(point={"size": 60})
-        .encode(x, y, color, tooltip=["model:N", "draft_tokens:Q", "kept:Q"])
-    )
+    bold = alt.Chart(marked[columns]).mark_line(point={"size": 60}).encode(x, y, color)
     labels = end_labels(
         marked,
         x="draft_tokens",
@@ -304,10 +303,10 @@ def acceptance_by_length(rows: pd.DataFrame) -> Any:
         log=False,
     )
     return titled(
-        grey + bold + labels,
+        thin + bold + names + labels,
         title="Were acceptance one number, these lines would be flat",
         subtitle="Acceptance that explains the measured tokens per pass, "
-        f"{shown['model'].nunique()} models on coding prompts; hover for the grey ones",
+        f"{shown['model'].nunique()} models on coding prompts",
         description="Line chart of implied acceptance by draft length. "
         + " ".join(
             f"{name}: {end['first']:.0f} percent from drafts of one, {end['last']:.0f} from the "
@@ -457,17 +456,30 @@ def try_drafts(rows: pd.DataFrame, controls: Sequence[Control], *, subtitle: str
         .transform_filter(
             "datum.prompt_tokens == prompt_tokens && datum.draft_tokens == draft_tokens"
         )
-        .transform_calculate(gain=f"datum.plain_ms / {drafted}")
+        .transform_calculate(token_ms=drafted)
+        .transform_calculate(
+            gain="datum.plain_ms / datum.token_ms", saved="datum.plain_ms - datum.token_ms"
+        )
     )
     line = mine.mark_line(
         color=hue("you"), strokeWidth=3, clip=True, point={"color": hue("you"), "size": 36}
     ).encode(x, y)
     verdict = (
-        mine.transform_calculate(paying="datum.gain > 1 ? datum.n_clients : 0")
-        .transform_aggregate(paying="max(paying)", best="max(gain)")
+        mine.transform_window(
+            sort=[alt.SortField("n_clients")],
+            next_clients="lead(n_clients)",
+            next_saved="lead(saved)",
+        )
+        .transform_calculate(
+            paying="datum.saved <= 0 ? 0 : !isValid(datum.next_saved) || datum.next_saved > 0"
+            " ? datum.n_clients : floor(datum.n_clients + (datum.next_clients - datum.n_clients)"
+            " * datum.saved / (datum.saved - datum.next_saved))"
+        )
+        .transform_aggregate(paying="max(paying)", best="max(gain)", most="max(n_clients)")
         .transform_calculate(
             text="datum.paying == 0 ? 'Never pays here' : format(datum.best, '.2f') + "
-            "' times at best; pays to ' + datum.paying + ' users'"
+            "' times at best; pays ' + (datum.paying == datum.most ? 'at every load drawn'"
+            " : 'to ' + datum.paying + ' users')"
         )
         .mark_text(align="left", baseline="top", color=hue("you"), fontWeight=700, fontSize=13)
         .encode(x=alt.value(8), y=alt.value(4), text="text:N")
@@ -491,7 +503,8 @@ def try_drafts(rows: pd.DataFrame, controls: Sequence[Control], *, subtitle: str
             f"{start['n_clients'].iloc[-1]:.0f} users."
         ),
         note="Steps are tabulated by the serving model; your sliders go through the library’s own "
-        "formula in your browser. A point is a load; loads that do not fit are left out.",
+        "formula in your browser. A point is a load; between two of them the time saved is taken "
+        "for a straight line. Loads that do not fit are left out.",
         height=360,
     )
 
@@ -509,14 +522,26 @@ def _mine(rows: pd.DataFrame, setting: Mapping[str, float]) -> pd.DataFrame:
     )
 
 
+def _paying_users(rows: pd.DataFrame) -> float:
+    """Most users that gain: between two loads of `gains` the time saved is a straight line."""
+    users = rows["n_clients"].to_numpy()
+    saved = (rows["plain_s"] * (1 - 1 / rows["gain"])).to_numpy()
+    if not (saved > 0).any():
+        return 0.0
+    last = np.flatnonzero(saved > 0)[-1]
+    if last == len(users) - 1:
+        return float(users[last])
+    step = (users[last + 1] - users[last]) / (saved[last] - saved[last + 1])
+    return float(np.floor(users[last] + step * saved[last]))
+
+
 def draft_point(rows: pd.DataFrame, **moved: float) -> Any:
     """The twin of `try_drafts` for one setting, computed in Python."""
     mine = _mine(rows, moved)
-    paying = mine.loc[mine["gain"] > 1, "n_clients"].max()
+    paying = _paying_users(mine)
+    loads = "at every load drawn" if paying == mine["n_clients"].max() else f"to {paying:.0f} users"
     spoken = (
-        "Never pays here"
-        if np.isnan(paying)
-        else f"{mine['gain'].max():.2f} times at best; pays to {paying:.0f} users"
+        f"{mine['gain'].max():.2f} times at best; pays {loads}" if paying else "Never pays here"
     )
     line = (
         alt.Chart(mine[["n_clients", "gain"]].round(4))
@@ -526,7 +551,8 @@ def draft_point(rows: pd.DataFrame, **moved: float) -> Any:
     return titled(
         line + reference(1, "as fast as without"),
         title=spoken,
-        subtitle=f"Drafts of {moved['draft_tokens']:.0f}, {moved['acceptance_fraction']:.0%} kept",
+        subtitle=f"Drafts of {moved['draft_tokens']:.0f}, "
+        f"{100 * moved['acceptance_fraction']:.0f}\u00a0% kept",
         description=spoken,
         height=320,
     )

@@ -16,7 +16,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from costlib._words import usd
+from costlib._words import typeset, usd
 
 __all__ = [
     "ARCHITECTURE",
@@ -202,9 +202,9 @@ def titled(
 ) -> Any:
     """Finish a chart: the finding, what is drawn, the numbers in words, the small print."""
     return chart.properties(
-        title=alt.Title(title, subtitle=subtitle),
+        title=alt.Title(typeset(title), subtitle=typeset(subtitle)),
         description=description,
-        usermeta={"note": note},
+        usermeta={"note": typeset(note)},
         height=height,
         padding={"left": 0, "top": 22, "right": 2, "bottom": 0},
     )

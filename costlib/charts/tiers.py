@@ -95,7 +95,7 @@ def reload_lines(table: pd.DataFrame, *, machine: str) -> Any:
     return titled(
         tint + lines + names,
         title=finding,
-        subtitle=f"Seconds on {machine}; the band is the model's 80 % interval; logarithmic",
+        subtitle=f"Seconds on {machine}; the band is the model’s 80\u00a0% interval; logarithmic",
         description="Lines of seconds against tokens. At "
         f"{last['context_tokens'].iloc[0]:,.0f} tokens: "
         + ", ".join(f"{row['what']} {_seconds(row['s'])}" for row in last.to_dict("records"))
@@ -136,10 +136,15 @@ def parity_lines(rows: pd.DataFrame, tiers: Mapping[str, float], *, accelerator:
         .mark_rule(strokeDash=[2, 3], strokeWidth=1.25, color=hue("muted"))
         .encode(y=y)
     )
-    words = (
-        alt.Chart(levels)
-        .mark_text(align="right", baseline="bottom", dx=-4, dy=-3, fontSize=12, color=hue("muted"))
-        .encode(x, y, text="words:N")
+    style: dict[str, Any] = {"align": "right", "baseline": "bottom", "dx": -4, "dy": -3}
+    words = alt.layer(
+        *(
+            alt.Chart(levels).mark_text(fontSize=12, **style, **ink).encode(x, y, text="words:N")
+            for ink in (
+                {"color": hue("page"), "stroke": hue("page"), "strokeWidth": 4},
+                {"color": hue("muted")},
+            )
+        )
     )
     last = shown.sort_values("context_tokens").groupby("model", sort=False).tail(1)
     ends = end_labels(
@@ -155,8 +160,8 @@ def parity_lines(rows: pd.DataFrame, tiers: Mapping[str, float], *, accelerator:
     )
     return titled(
         rules + lines + words + ends,
-        title="A tier above a model's line reloads faster than the model reads: "
-        f"the most it takes is {shown['gb_per_s'].max():.2g} GB/s",
+        title="A tier above a model’s line reloads faster than the model reads: "
+        f"the most it takes is {shown['gb_per_s'].max():.2g}\u00a0GB/s",
         subtitle=f"Cache over seconds of one {accelerator} to compute it, against length; "
         "logarithmic",
         description="Lines of break-even bandwidth against tokens. "

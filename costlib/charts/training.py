@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from costlib import laws
+from costlib._words import RAISED, scientific
 from costlib.charts.theme import end_labels, hue, line_colours, reference, rounded, titled, usd
 from costlib.tenants import WAYS
 
@@ -19,18 +20,30 @@ __all__ = [
     "ratio_lines",
     "run_bars",
     "saving_lines",
+    "scientific",
     "tenant_lines",
     "trillions",
 ]
 
 LAWS: Final[Mapping[str, tuple[str, str]]] = {  # name of the table: words, colour
-    "Kaplan": ("Kaplan 2020", "teal"),
-    "Hoffmann printed": ("Hoffmann 2022", "magenta"),
-    "Refit": ("Refit 2024", "ink"),
+    "Kaplan": ("Kaplan", "teal"),
+    "Hoffmann printed": ("Hoffmann", "magenta"),
+    "Refit": ("Refit", "ink"),
 }
-LEFT: Final = ("GPT-3", "Llama 2 7B")  # names left of their dot
-ABOVE: Final = ("Chinchilla", "Llama 3.1 70B", "Llama 3.1 405B")  # left of it and above
-UNNAMED: Final = ("Llama 2 13B",)  # the table has it
+BESIDE: Final = ("left", 7, 0)  # of its dot a name starts at the right
+PLACES: Final[Mapping[str, tuple[str, int, int]]] = {  # or where it is free: align, dx, dy
+    "GPT-3": ("right", -7, 0),
+    "Gopher": ("right", -5, 11),
+    "Chinchilla": ("right", -5, -11),
+    "Llama 2 7B": ("center", 0, -11),
+    "Llama 3.1 70B": ("center", 0, -11),
+    "Llama 3.1 405B": ("right", 0, -11),
+}
+EXPONENT: Final = "round(log(datum.value) / LN10)"
+POWER_LABEL: Final = (  # 10²³ of 1e23, on an axis
+    f"'10' + ({EXPONENT} > 9 ? '{RAISED}'[floor({EXPONENT} / 10)] : '') + "
+    f"'{RAISED}'[{EXPONENT} % 10]"
+)
 DEMANDS: Final = ("ink", "blue", "teal", "violet")
 TENANTS: Final = dict(zip(WAYS, ("magenta", "ochre", "blue", "ink"), strict=True))
 
@@ -40,6 +53,15 @@ def _powers(title: str, field: str, low: float, high: float, axis: str = "x", **
     return channel(
         f"{field}:Q", title=title, scale=alt.Scale(type="log", domain=[low, high], nice=False)
     ).axis(**more)
+
+
+def _clear(chart: alt.Chart, *, color: str, **how: Any) -> list[alt.Chart]:
+    """Words that stay readable where a line runs beneath them."""
+    page = hue("page")
+    return [
+        chart.mark_text(color=page, stroke=page, strokeWidth=4, **how),
+        chart.mark_text(color=color, **how),
+    ]
 
 
 def trillions(tokens: float) -> str:
@@ -53,7 +75,7 @@ def trillions(tokens: float) -> str:
 
 def law_lines(runs: pd.DataFrame, *, budget_flop: float, subtitle: str) -> Any:
     """Tokens per parameter that three laws give a budget, and what was trained."""
-    first = min(21, int(np.floor(np.log10(budget_flop))))
+    first = min(22, int(np.floor(np.log10(budget_flop))))
     last = max(26, int(np.ceil(np.log10(budget_flop))))
     budgets = np.logspace(first, last, 51)
     low, high = 0.008, 4_000.0
@@ -76,7 +98,7 @@ def law_lines(runs: pd.DataFrame, *, budget_flop: float, subtitle: str) -> Any:
         "flop",
         10.0**first,
         10.0**last,
-        format="~e",
+        labelExpr=POWER_LABEL,
         labelOverlap="greedy",
         labelSeparation=8,
         values=[10.0**n for n in range(first, last + 1)],
@@ -88,7 +110,7 @@ def law_lines(runs: pd.DataFrame, *, budget_flop: float, subtitle: str) -> Any:
         high,
         axis="y",
         values=[0.01, 0.1, 1, 10, 100, 1000],
-        format="~g",
+        format=",~g",
     )
     lines = alt.Chart(rows[["flop", "ratio", "name"]]).mark_line().encode(x, y, color)
     labels = end_labels(
@@ -101,41 +123,39 @@ def law_lines(runs: pd.DataFrame, *, budget_flop: float, subtitle: str) -> Any:
             "run": runs["name"],
         }
     )
-    named = dots[~dots["run"].isin(UNNAMED)]
     base = alt.Chart(dots).encode(x, y)
-    sides = {
-        (-7, 0): named["run"].isin(LEFT),
-        (0, -11): named["run"].isin(ABOVE),
-        (7, 0): ~named["run"].isin(LEFT + ABOVE),
-    }
+    places = dots["run"].map(lambda run: PLACES.get(run, BESIDE))
     names = [
-        alt.Chart(named[here])
-        .mark_text(
-            align="left" if dx > 0 else "right", dx=dx, dy=dy, fontSize=11, color=hue("muted")
+        mark.encode(x, y, text="run:N")
+        for place in dict.fromkeys(places)
+        for mark in _clear(
+            alt.Chart(dots[places == place]),
+            align=place[0],
+            dx=place[1],
+            dy=place[2],
+            fontSize=11,
+            color=hue("muted"),
         )
-        .encode(x, y, text="run:N")
-        for (dx, dy), here in sides.items()
     ]
     here = {
         words: laws.budget_tokens_per_param(budget_flop, name=name)
         for name, (words, _) in LAWS.items()
     }
-    times = here["Hoffmann 2022"] / here["Refit 2024"]
+    times = here["Hoffmann"] / here["Refit"]
     return titled(
         alt.layer(
+            reference(budget_flop, "the budget asked for", axis="x"),
             lines,
             base.mark_point(size=55, filled=True, color=hue("blue"), opacity=1),
             *names,
             labels,
-            reference(budget_flop, "the budget asked for", axis="x"),
         ),
         title=f"The printed law asks for {times:.1f} times the text per parameter "
         "that its refit does",
         subtitle=subtitle,
         description="Line chart of training tokens per parameter against the training budget by "
-        f"three scaling laws, with nine published runs as dots. At {budget_flop:.3g} FLOP: "
-        + ", ".join(f"{words} {value:.3g}" for words, value in here.items())
-        + ".",
+        f"three scaling laws, with nine published runs as dots. At {scientific(budget_flop)} "
+        "FLOP: " + ", ".join(f"{words} {value:.3g}" for words, value in here.items()) + ".",
         height=380,
     )
 
@@ -172,10 +192,10 @@ def life_lines(of: laws.Target, served: Sequence[float], *, served_times: float)
     low = 0.7 * min(row["flop"] for row in least)
     rows = pd.concat(parts, ignore_index=True)
     rows = rows[rows["flop"] <= high]
-    rows["text"] = [f"{value:.1f}e23 FLOP" for value in rows["flop"]]
+    rows["text"] = [f"{value:.1f} × 10²³" for value in rows["flop"]]
     color = line_colours(names, DEMANDS)
     x = _powers(
-        "Parameters (1e9, logarithmic)",
+        "Parameters (billion, logarithmic)",
         "size",
         float(rows["size"].min()),
         float(rows["size"].max()),
@@ -183,7 +203,7 @@ def life_lines(of: laws.Target, served: Sequence[float], *, served_times: float)
         format="~g",
     )
     y = _powers(
-        "Whole life (1e23 FLOP, logarithmic)",
+        "Whole life (10²³ FLOP, logarithmic)",
         "flop",
         low,
         high,
@@ -201,7 +221,7 @@ def life_lines(of: laws.Target, served: Sequence[float], *, served_times: float)
         alt.layer(
             lines,
             marks.mark_point(size=80, filled=True, opacity=1).encode(x, y, color),
-            marks.mark_text(dy=16, fontWeight=600).encode(x, y, color, text="label:N"),
+            marks.mark_text(dy=-14, fontWeight=600).encode(x, y, color, text="label:N"),
             labels,
         ),
         title=f"The same loss, ever more served: the cheapest model shrinks from {first} to {last}",
@@ -211,7 +231,7 @@ def life_lines(of: laws.Target, served: Sequence[float], *, served_times: float)
         description="Line chart of training and serving together against the size of the model, "
         "at one loss. "
         + " ".join(
-            f"{row['name']}: cheapest at {row['label']}, {row['flop']:.3g}e23 FLOP."
+            f"{row['name']}: cheapest at {row['label']}, {row['flop']:.3g} × 10²³ FLOP."
             for row in least
         ),
         height=360,
@@ -232,12 +252,12 @@ def _ends(served: float) -> tuple[float, float]:
 def _served_axis(low: float, high: float) -> Any:
     decades = range(round(np.log10(low)), round(np.log10(high)) + 1)
     return _powers(
-        "Tokens served (1e12, logarithmic)",
+        "Tokens served (trillion, logarithmic)",
         "served",
         low / 1e12,
         high / 1e12,
         values=[10.0 ** (n - 12) for n in decades],
-        format="~g",
+        format=",~g",
         labelOverlap="greedy",
         labelSeparation=8,
     )
@@ -297,10 +317,19 @@ def ratio_lines(of: laws.Target, served_times: Mapping[str, float], *, served: f
             lines,
             labels,
             floor.mark_rule(strokeDash=[2, 3], strokeWidth=1.25, color=hue("muted")).encode(y),
-            floor.mark_text(
-                align="left", baseline="top", dx=4, dy=4, fontSize=12, color=hue("muted")
-            ).encode(y, x=alt.value(0), text="words:N"),
             reference(served / 1e12, "here", axis="x"),
+            *(
+                mark.encode(y, x=alt.value(0), text="words:N")
+                for mark in _clear(
+                    floor,
+                    align="left",
+                    baseline="top",
+                    dx=4,
+                    dy=4,
+                    fontSize=12,
+                    color=hue("muted"),
+                )
+            ),
         ),
         title=f"{here:,.0f} tokens per parameter are cheapest at {trillions(served)} served, "
         f"{float(rows['ratio'].iloc[len(across) - 1]):,.0f} at {trillions(across[-1])}",
@@ -326,8 +355,8 @@ def saving_lines(of: laws.Target, *, served: float, served_times: float) -> Any:
                 }
             )
             for name, column in (
-                (f"over {stated}", "saved_fraction"),
-                ("over least training", "least_saved_fraction"),
+                (stated, "saved_fraction"),
+                ("least training", "least_saved_fraction"),
             )
         ],
         ignore_index=True,
@@ -383,7 +412,7 @@ def run_bars(steps: Mapping[str, float], *, subtitle: str) -> Any:
         total += value
     table = pd.DataFrame(rows)
     x = alt.X("from:Q", title="Cost (million USD)").scale(
-        domain=[0, 1.12 * total / 1e6], nice=False
+        domain=[0, 1.25 * total / 1e6], nice=False
     )
     bars = alt.Chart(table).encode(alt.Y("step:N", sort=None, title=None).axis(labelLimit=170), x)
     first = next(iter(steps))

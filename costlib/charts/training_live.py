@@ -31,9 +31,18 @@ def life_controls(
     price_times: float,
 ) -> tuple[Control, ...]:
     """What the reader can move, starting at the chapter's numbers."""
-    power = float(np.round(np.log10(served_tokens), 2))
+    power = float(np.log10(served_tokens))
+    powers = sorted({power, *(float(np.log10(m * 10**n)) for n in range(FIRST, LAST + 1)
+                              for m in (1, 2, 5) if m == 1 or n < LAST)})  # fmt: skip
     return (
-        slider("served", "Tokens served, 10 to the", "", power, (FIRST, LAST), step=0.01),
+        Control(
+            parameter="served",
+            label="Tokens served",
+            unit="trillion",
+            value=power,
+            options=tuple(powers),
+            words=tuple(f"{10 ** (one - 12):,.6g} trillion" for one in powers),
+        ),
         slider("size_b", "Loss of", "billion parameters", n_params / 1e9, (1, 500), step=1),
         slider(
             "text_t", "Trained on", "trillion tokens", training_tokens / 1e12, (0.1, 20), step=0.1
@@ -42,9 +51,9 @@ def life_controls(
             "training_mfu_fraction",
             "Training reaches",
             "% of the peak",
-            round(100 * training_mfu_fraction),
+            round(100 * training_mfu_fraction, 1),
             (10, 70),
-            step=1,
+            step=0.1,
             scale=0.01,
         ),
         slider(
@@ -71,9 +80,9 @@ def _axes() -> tuple[Any, Any]:
     return (
         alt.X(
             "served_t:Q",
-            title="Tokens served (1e12, logarithmic)",
+            title="Tokens served (trillion, logarithmic)",
             scale=alt.Scale(type="log", domain=[10.0 ** (FIRST - 12), 10.0 ** (LAST - 12)]),
-        ).axis(values=[10.0 ** (n - 12) for n in range(FIRST, LAST + 1)], format="~g"),
+        ).axis(values=[10.0 ** (n - 12) for n in range(FIRST, LAST + 1)], format=",~g"),
         alt.Y(
             "ratio:Q",
             title="Training tokens per parameter (logarithmic)",
@@ -167,7 +176,7 @@ def _told() -> str:
         + " + ' against the model you state and ' + "
         + share.format("least_saved")
         + " + ' against the least training; a served FLOP costs ' + format(times, '.3r') + "
-        "' of training.'"
+        "' times one of training.'"
     )
 
 

@@ -149,7 +149,8 @@ def _words(row: Mapping[Any, Any]) -> str:
     clients = f", {row['n_clients']:.0f} clients" if row["n_clients"] < np.inf else ""
     return (
         f"{row['model']}, {row['n_accelerators']:.0f} {row['accelerator']}, {row['engine']}, "
-        f"{row['weight_format']}, {row['input_tokens']:.0f} in, {row['output_tokens']:.0f} out"
+        f"{row['weight_format'].upper()}, {row['input_tokens']:,.0f} in, "
+        f"{row['output_tokens']:,.0f} out"
         f"{clients}"
     )
 
@@ -157,25 +158,25 @@ def _words(row: Mapping[Any, Any]) -> str:
 LOG: Final = alt.Scale(type="log", nice=False, padding=8)
 
 
-def _axes(unit: str) -> tuple[alt.X, alt.Y, alt.Y]:
+def _axes(unit: str = "") -> tuple[alt.X, alt.Y, alt.Y]:
     """Axes of measured and of predicted values, and the latter for the lower edge of a band."""
-    words = f"({unit})"
-    across = alt.X("measured:Q", title=f"Measured {words}", scale=LOG)
+    words = f" ({unit})" if unit else ""
+    across = alt.X("measured:Q", title=f"Measured{words}", scale=LOG)
     up, edge = (
-        alt.Y(field, title=f"Predicted {words}", scale=LOG).axis(format="~s", tickCount=5)
+        alt.Y(field, title=f"Predicted{words}", scale=LOG).axis(format=",", tickCount=5)
         for field in ("predicted:Q", "low:Q")
     )
-    return across.axis(format="~s", tickCount=5), up, edge
+    return across.axis(format=",", tickCount=5), up, edge
 
 
 def predicted_measured(errors: pd.DataFrame, controls: Sequence[Control]) -> Any:
-    """Predicted against measured, both logarithmic, hover for the row; the share within a band.
+    """Predicted against measured, both logarithmic; the share of rows within a band.
 
     `errors` comes from `validate.errors`. Points are a sample; the share counts every row.
     """
     points, counted = _sample(errors), within(errors)
     chosen = "datum.metric_number == metric_number"
-    x, y, edge = _axes("tokens/s or ms")
+    x, y, edge = _axes()
     ends = points.groupby("metric_number")["measured"].agg(["min", "max"])
     lines = pd.DataFrame(
         [
@@ -208,13 +209,26 @@ def predicted_measured(errors: pd.DataFrame, controls: Sequence[Control]) -> Any
         .mark_point(filled=True, size=34, color=hue("blue"), opacity=0.65)
         .encode(x, y, tooltip=["row:N", "measured:Q", "predicted:Q"])
     )
+    unit = (
+        alt.Chart(
+            pd.DataFrame(
+                [
+                    {"metric_number": number, "unit": f"both axes in {UNITS[metric]}"}
+                    for number, metric in enumerate(METRIC_WORDS)
+                ]
+            )
+        )
+        .transform_filter(chosen)
+        .mark_text(align="right", baseline="bottom", dy=-5, color=hue("muted"))
+        .encode(x=alt.value("width"), y=alt.value("height"), text="unit:N")
+    )
     words = (
         alt.Chart(counted)
         .transform_filter(f"{chosen} && datum.hundredths == error_fraction")
         .transform_calculate(
             share="datum.share",
-            text="format(datum.share, '.0%') + ' of ' + format(datum.n, ',') + ' rows within ' "
-            "+ error_fraction + ' %'",
+            text="format(100 * datum.share, '.0f') + '\u00a0% of ' + format(datum.n, ',') "
+            "+ ' rows within ' + error_fraction + '\u00a0%'",
         )
         .mark_text(align="left", baseline="top", color=hue("you"), fontWeight=700, fontSize=14)
         .encode(x=alt.value(8), y=alt.value(4), text="text:N")
@@ -224,12 +238,12 @@ def predicted_measured(errors: pd.DataFrame, controls: Sequence[Control]) -> Any
         & (counted["hundredths"] == start["error_fraction"])
     ].iloc[0]
     return titled(
-        (tint + same + dots + words).add_params(*params(controls)),
+        (tint + same + dots + unit + words).add_params(*params(controls)),
         title="Predicted against measured: pick a metric, and how wrong it may be",
-        subtitle="Both axes logarithmic; dashed: the two are equal; hover for the row",
+        subtitle="Both axes logarithmic; dashed: the two are equal",
         description=(
             "Interactive scatter of predicted against measured values. At first the time per "
-            f"output token: {shown['share']:.0%} of {shown['n']:.0f} rows within "
+            f"output token: {100 * shown['share']:.0f} percent of {shown['n']:,.0f} rows within "
             f"{start['error_fraction']:.0f} percent."
         ),
         note=f"About {POINTS_PER_METRIC} rows of each metric are drawn; the share counts all.",
@@ -262,7 +276,7 @@ def within_point(errors: pd.DataFrame, **moved: float) -> Any:
         .mark_point(filled=True, size=34, color=hue("blue"), opacity=0.65)
         .encode(x, y),
     ]
-    spoken = f"{share:.0%} of {len(rows):,} rows within {allowed:.0%}"
+    spoken = f"{100 * share:.0f}\u00a0% of {len(rows):,} rows within {100 * allowed:.0f}\u00a0%"
     return titled(
         alt.layer(*layers),
         title=spoken,
@@ -353,7 +367,8 @@ def left_out_scores(scores: pd.DataFrame, *, bars: Mapping[str, float]) -> Any:
     return titled(
         dots + rules + means,
         title="Left out of the fit, most groups still come close; a few do not",
-        subtitle="Dots: one accelerator or model left out; diamonds: all of them; black: the bar",
+        subtitle="Dots: one accelerator or model left out; diamonds: all of them; "
+        "upright mark: the bar; logarithmic axis",
         description=f"Errors of rows left out. {told}.",
         height=190,
     )

@@ -46,6 +46,11 @@ LISTED: Final = (
     "Llama-3.1-70B at Groq",
 )
 MEASURES: Final = ("Requests", "Tokens in", "Tokens out", "Bill")
+HALO: Final[Mapping[str, Any]] = {
+    "color": hue("page"),
+    "stroke": hue("page"),
+    "strokeWidth": 4,
+}  # behind words
 
 
 def length_summary(field: str, own: np.ndarray[Any, Any] | None = None) -> pd.DataFrame:
@@ -97,10 +102,14 @@ def lengths(rows: pd.DataFrame, *, title: str, subtitle: str, of: str) -> Any:
     mean = base.mark_point(
         shape="diamond", size=70, color=hue("ink"), stroke=hue("page"), strokeWidth=1, opacity=1
     ).encode(alt.X("mean:Q", scale=scale), y)
-    words = base.transform_calculate(told="format(datum.p50, ',.0f')").mark_text(
-        dy=-15, fontWeight=600
-    )
-    marks = [thin, thick, middle, mean, words.encode(alt.X("p50:Q", scale=scale), y, text="told:N")]
+    told = base.transform_calculate(told="format(datum.p50, ',.0f')")
+    words = [
+        told.mark_text(dy=-15, fontWeight=600, **ink).encode(
+            alt.X("p50:Q", scale=scale), y, text="told:N"
+        )
+        for ink in (HALO, {})
+    ]
+    marks = [*words, thin, thick, middle, mean]
     known = [reference(float(k), f"{k // 1000}K", axis="x") for k in THRESHOLDS]
     return titled(
         alt.layer(*(known if of == "a prompt" else []), *marks),
@@ -145,12 +154,14 @@ def by_minute(rows: pd.DataFrame, names: Mapping[str, str], *, title: str, subti
     busiest = shown.loc[shown.groupby("workload", sort=False)["times"].idxmax()]
     steady = shown["workload"] == order[-1]  # named at its end, where the others are low
     named = pd.concat([busiest[busiest["workload"] != order[-1]], shown[steady].tail(1)])
-    words = (
-        alt.Chart(named).mark_text(dy=-13, fontWeight=600).encode(x, y, color, text="workload:N")
-    )
+    above = alt.Chart(named).encode(x, y, text="workload:N")
+    words = [
+        above.mark_text(dy=-13, fontWeight=600, **HALO),
+        above.mark_text(dy=-13, fontWeight=600).encode(color),
+    ]
     spread = shown.groupby("workload", sort=False)["times"].agg(["min", "max"])
     return titled(
-        lines + words,
+        alt.layer(lines, *words),
         title=title,
         subtitle=subtitle,
         description="Line chart of requests in a minute over the trace's mean. "
@@ -369,7 +380,7 @@ def try_mix(facts: pd.DataFrame, caps: Sequence[float], controls: Sequence[Contr
         f"{_tokens_words('day_in')} + ' tokens and write ' + {_tokens_words('day_out')} + ': ' + "
         f"format(month_usd, '$,.0f') + ' a month at ' + {[*LISTED]!r}[price] + '. "
         "Longer than 8K, 32K and 128K are ' + format(100 * above_0, '.1f') + ', ' + "
-        "format(100 * above_1, '.1f') + ' and ' + format(100 * above_2, '.1f') + ' % of the "
+        "format(100 * above_1, '.1f') + ' and ' + format(100 * above_2, '.1f') + '\u00a0% of the "
         "prompts.'"
     )
     start = mixed_day(facts, **initial(controls))
