@@ -42,7 +42,7 @@ QUANTILES: Final = (5, 10, 25, 50, 75, 90, 95, 99)
 WINDOWS_S: Final = (1, 60, 300)
 FEWEST_WINDOWS: Final = 10  # below that a variance of counts says nothing
 LONG_SHARE: Final = 0.1  # of requests above 128K: the sources say "significant" and no number
-MONTH_S: Final = 30 * 24 * units.SECONDS_PER_HOUR
+MONTH_S: Final = units.HOURS_PER_MONTH * units.SECONDS_PER_HOUR
 WEEK_S: Final = 7 * 24 * units.SECONDS_PER_HOUR
 HOLE_MEANS: Final = 30  # mean gaps without a request: hardly ever by chance (1 in 10^13)
 
@@ -364,7 +364,7 @@ def _warnings(found: Profile) -> list[str]:
         )
     if found.n_users and found.price and found.span_s < WEEK_S:
         told.append(
-            f"Cost per user is {_duration(found.span_s)} stretched to 30 days; who was seen in it "
+            f"Cost per user is {_duration(found.span_s)} stretched to a month; who was seen in it "
             "is not there all month."
         )
     limit = 8_000 if found.branch == "short" else 32_000

@@ -475,7 +475,7 @@ SENSELESS = {
         ("decline_fraction", 20, r"decline_fraction .*20"),
         ("life_years", 0, r"life_years .*\b0"),
         ("busy_fraction", 0, r"busy_fraction .*\b0"),
-        ("tier_busy", [2, 0.5, 0.5], r"busy_fraction .*2"),
+        ("tier_busy", [2, 0.5, 0.5], r"busy .*2"),
         ("model", "Llama-3.1-405B", r"n_accelerators: .*does not fit on 2 H100"),
     ],
     "availability": [

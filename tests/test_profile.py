@@ -210,13 +210,13 @@ def test_cost_is_the_bill_at_list_by_session_and_by_user_and_month():
     )
     assert found.usd_per_request == pytest.approx(bills.mean())
     assert found.usd_per_session == pytest.approx(bills[:3].sum() / 2)
-    assert found.usd_per_user_month == pytest.approx(bills[:3].sum() / 2 * 3)
+    assert found.usd_per_user_month == pytest.approx(bills[:3].sum() / 2 * 730 / 240)
     assert not any("stretched" in warning for warning in found.warnings)
 
 
 def test_an_hour_stretched_to_a_month_is_told():
     found = described([0.0, HOUR_S], user=[0, 1])
-    assert any("stretched to 30 days" in warning for warning in found.warnings)
+    assert any("stretched to a month" in warning for warning in found.warnings)
 
 
 def test_without_a_price_there_is_no_cost():

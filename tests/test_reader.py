@@ -243,7 +243,7 @@ def test_the_foot_of_a_chapter_cites_it_and_runs_it(name):
     cited = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
     assert entry.fields["note"] == f"Version {cited['version']}, {cited['date-released']}"
     assert entry.persons["author"][0].last_names == [f"{{{cited['authors'][0]['name']}}}"]
-    program, path, _, flag, parameter, value = shlex.split(command)
+    program, path, _, flag, parameter, value = shlex.split(command.replace("\\\n", ""))
     assert (program, path, flag) == (".venv/bin/papermill", f"{name}.ipynb", "-p")
     cells = json.loads((ROOT / path).read_text("utf-8"))["cells"]
     (given,) = [

@@ -113,7 +113,7 @@ def foot(docname: str, title: str, book: str, cited: dict[str, Any], run: tuple[
         f"  booktitle = {{{book}}},\n  year = {{{date:%Y}}},\n"
         f"  note = {{Version {version}, {date}}}\n}}"
     )
-    command = f".venv/bin/papermill {docname}.ipynb mine.ipynb -p {name} {value}"
+    command = f".venv/bin/papermill {docname}.ipynb mine.ipynb \\\n    -p {name} {value}"
     return (
         '<footer class="chapter-foot"><details><summary>Cite this chapter</summary>'
         f"<p>{html.escape(told)}, version {version}, {date}.</p>"

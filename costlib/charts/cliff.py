@@ -189,7 +189,8 @@ def try_cliff(controls: Sequence[Control], fixed: Mapping[str, Any]) -> Any:
     return titled(
         chart,
         title="Your cliff: where do you stand on it?",
-        subtitle="A 70B model with grouped-query attention on one GPU; dashed: this chapter’s rig",
+        subtitle="A 70B model with grouped-query attention on one GPU; dashed: this chapter’s rig; "
+        "both axes logarithmic",
         description=(
             "Interactive line chart of cost per million output tokens against context, both axes "
             f"logarithmic. Users that fit with the chapter's numbers: {users:g}."

@@ -129,7 +129,8 @@ def _axes(rows: pd.DataFrame, stated: float = 0.0) -> tuple[alt.X, alt.Y, alt.Y]
     across = alt.X(
         "user_tokens_per_s:Q", title="Output tokens per second and user, logarithmic", scale=fast
     )
-    return across.axis(format="~s", tickCount=6), up, edge
+    thousands = "replace(datum.label, 'k', 'K')"  # the book writes K
+    return across.axis(format="~s", labelExpr=thousands, tickCount=6), up, edge
 
 
 def _rounded(rows: pd.DataFrame) -> pd.DataFrame:

@@ -159,7 +159,8 @@ def model_ratios(ratios: pd.DataFrame, *, twin: str) -> Any:
     return titled(
         lines + names + _level(1.0, "equal", clients=1, above=True),
         title="Every mixture is dearest in the middle: most experts read, few tokens to share them",
-        subtitle=f"Cost of output over that of a dense model of the {twin}, same GPUs",
+        subtitle=f"Cost of output over that of a dense model of the {twin}, same GPUs; both axes "
+        "logarithmic",
         description=f"Lines of cost ratios against clients, dense twin of the {twin}. Highest: "
         + ", ".join(
             f"{row['model']} {row['ratio']:.2f} at {row['clients']:,.0f} clients"
@@ -196,7 +197,8 @@ def list_price_times(rows: pd.DataFrame, *, api: str) -> Any:
         + _level(1.0, "as dear as the list", clients=16, above=True)
         + _level(10.0, "ten times cheaper", clients=1, above=True),
         title="Ten times cheaper is a matter of keeping the machine full",
-        subtitle=f"List price of a request to {api} over its cost on own GPUs, 80\u00a0% interval",
+        subtitle=f"List price of a request to {api} over its cost on own GPUs, 80\u00a0% interval; "
+        "both axes logarithmic",
         description=(
             f"Line of list price over own cost: {first['times']:.2g} at "
             f"{first['clients']:,.0f} client, {last['times']:.3g} at {last['clients']:,.0f}."
@@ -354,7 +356,8 @@ def try_mixture(controls: Sequence[Control], fixed: Mapping[str, float], *, mode
     return titled(
         chart,
         title="Your mixture, between a dense model of its active and one of its total size",
-        subtitle=f"Cost at the speed of light, with the parameters of {model}",
+        subtitle=f"Cost at the speed of light, with the parameters of {model}; both axes "
+        "logarithmic",
         description=(
             "Interactive line chart of the cost of a mixture over that of its active size. At "
             f"first {float(start['mixture'] / start['active']):.2f} times at "

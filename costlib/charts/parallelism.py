@@ -152,9 +152,9 @@ def costs_by_link(rows: pd.DataFrame, *, subtitle: str) -> Any:
     return titled(
         lines + links_named + labels,
         title=f"On the slowest link {worst['words']} costs "
-        f"{worst['usd'] / first[worst['words']]:.1f} times as much, {least['words']} "
-        f"{least['usd'] / first[least['words']]:.2f} times",
-        subtitle=subtitle,
+        f"{worst['usd'] / first[worst['words']]:.1f} times as much, and {least['words']} "
+        f"costs {least['usd'] / first[least['words']]:.2f} times",
+        subtitle=f"{subtitle}; logarithmic upwards",
         description="Cost by link, logarithmic upwards. "
         + " ".join(
             f"{name}: {', '.join(part['text'])}."

@@ -252,7 +252,8 @@ def latent_roof(rows: pd.DataFrame, ridges: Mapping[str, float]) -> Any:
     return titled(
         alt.layer(lines, *roofs, labels),
         title="The more heads share a latent, the sooner decode leaves the bandwidth roof",
-        subtitle="Arithmetic per byte of latent cache; above a dotted line arithmetic is the bound",
+        subtitle="Arithmetic per byte of latent cache; above a dotted line arithmetic is the "
+        "bound; both axes logarithmic",
         description="Line chart, both axes logarithmic. "
         + " ".join(
             f"{group['bits'].iloc[0]}: {group['intensity'].iloc[-1]:.0f} FLOP per byte "
@@ -326,7 +327,7 @@ def cheapest_map(cells: pd.DataFrame, *, recall: str, thresholds: Mapping[str, f
     ).axis(values=_doublings(max(low, 0.5), high), format="~r")
     y = alt.Y(
         "y:Q",
-        title="Answer as a share of it (%)",
+        title="Answer, share of prompt and answer (%)",
         scale=alt.Scale(type="log", domain=[bottom, top], nice=False),
     ).axis(
         values=[value for value in (0.1, 1, 10, 100) if bottom <= value <= top],
@@ -355,7 +356,7 @@ def cheapest_map(cells: pd.DataFrame, *, recall: str, thresholds: Mapping[str, f
         else "Cheapest per request when recall may be lossy",
         subtitle=(
             "Prompt and answer in the price; figures: saving against full attention; dotted: where "
-            "the two documents draw the line"
+            "the two documents draw the line; both axes logarithmic"
         ),
         description=f"Map of the cheapest architecture with {recall}: "
         + ", ".join(
@@ -365,7 +366,9 @@ def cheapest_map(cells: pd.DataFrame, *, recall: str, thresholds: Mapping[str, f
         + ". Saving against full attention "
         + ", ".join(figures["text"])
         + " over a grid from short contexts and short answers upwards.",
-        note="Edges are ragged because users are whole.",
+        note="Edges are ragged because users are whole."
+        if len(set(shown["architecture"])) > 1
+        else "",
         height=300,
     )
 

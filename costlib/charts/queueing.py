@@ -209,8 +209,7 @@ def replay_lines(rows: pd.DataFrame, *, subtitle: str) -> Any:
         ends, x="load", y="times", name="trace", text="text", color=color, low=low, high=high
     )
     code = shown.loc[shown["trace"] == "Azure code", "times"].max()
-    quiet = shown["trace"].isin(["Azure chat", "Mooncake"]) & (shown["load"] < 81)
-    chats = rows["times"][quiet]
+    chats = rows["times"][shown["trace"].isin(["Azure chat", "Mooncake"])]
     off = (chats - 1).abs().max()
     return titled(
         base.mark_line(strokeWidth=1.5).encode(x, y, color)

@@ -137,9 +137,11 @@ def saved_times(costs: pd.DataFrame, *, baseline: str = "GQA") -> Any:
     flat = rows.groupby("variant")["y"].agg(["min", "max"])
     steady = [str(name) for name, ends in flat.iterrows() if ends["max"] < 1.25 * ends["min"]]
     steady = [name for name in steady if name != baseline]
+    single = rows.loc[rows["variant"] == "MQA", "y"].iloc[-1]
     return titled(
         lines + words,
-        title="Smaller heads save the same at any length; what stops growing saves more and more",
+        title=f"Fewer heads level off, a single one at × {single:.1f}; what stops growing saves "
+        "more and more",
         subtitle=(
             f"Cost of output of {baseline} over that of each variant, same layers, bits and "
             "machine, as many users as fit; both axes logarithmic"
@@ -224,7 +226,7 @@ def step_paths(costs: pd.DataFrame, *, ridge_flop_per_byte: float) -> Any:
     named = (
         alt.Chart(pd.DataFrame({"x": roof[1:].round(5), "y": [round(high, 5)]}))
         .mark_text(align="right", baseline="top", dx=-30, dy=2, lineHeight=15, color=hue("muted"))
-        .encode(x, y, text=alt.value(["left of the dots", "arithmetic binds"]))
+        .encode(x, y, text=alt.value(["left of this line", "arithmetic binds"]))
     )
     return titled(
         alt.layer(ridge, named, paths, *words, dots),
@@ -438,7 +440,8 @@ def try_cache(controls: Sequence[Control], facts: pd.DataFrame, fixed: Mapping[s
     return titled(
         chart,
         title="Your cache: what is left of the bill?",
-        subtitle="Dashed: the same model and weights with a whole cache in 16 bits",
+        subtitle="Dashed: the same model and weights with a whole cache in 16 bits; both axes "
+        "logarithmic",
         description=(
             "Interactive line chart of cost per million output tokens against context, both axes "
             f"logarithmic. At first {told} at {first[SWEPT] / KTOK:g}K tokens."

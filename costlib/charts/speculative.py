@@ -359,7 +359,7 @@ def best_lengths(rows: pd.DataFrame) -> Any:
     return titled(
         lines + labels,
         title="The busier the machine, the shorter the draft that pays",
-        subtitle="Draft length of the fastest token, by load",
+        subtitle="Draft length of the fastest token, by load; logarithmic across",
         description="Step lines of the best draft length. "
         + " ".join(
             f"{name}: {end['first']:.0f} tokens alone, {end['last']:.0f} at the largest load."

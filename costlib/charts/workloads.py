@@ -9,7 +9,7 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
-from costlib import catalog, clipping, pricebook
+from costlib import catalog, clipping, pricebook, units
 from costlib.charts.controls import Control, initial, params
 from costlib.charts.theme import WORKLOAD, hue, reference, titled, usd
 from costlib.charts.vega import expression
@@ -29,7 +29,7 @@ __all__ = [
 ]
 
 YOURS: Final = "yours"
-DAYS: Final = 30
+DAYS: Final = units.HOURS_PER_MONTH / 24
 # names of the price book that the reader can choose from
 LISTED: Final = (
     "claude-sonnet-4-6",
@@ -400,8 +400,8 @@ def try_mix(facts: pd.DataFrame, caps: Sequence[float], controls: Sequence[Contr
         f"{start['day_in'] / 1e6:,.0f} million tokens in and {start['day_out'] / 1e6:,.0f} million "
         f"out a day, {usd(start['month_usd'])} a month.",
         note="Recomputed in your browser: means of the tables, the library’s own bill of a "
-        f"request, {DAYS} days a month. A cap is applied to every answer; a share of the answers "
-        "is cut by it.",
+        f"request, {units.HOURS_PER_MONTH:g} hours a month. A cap is applied to every answer; a "
+        "share of the answers is cut by it.",
         height=290,
     )
 
