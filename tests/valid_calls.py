@@ -52,6 +52,7 @@ from costlib import (
     workloads,
 )
 
+DEVICE = {"weight_bits": 8, "cache_bits": 8, "rent_usd_per_h": 2.5, "reserved_bytes": 6e9}
 ASSET = {"cost_usd": 3e5, "salvage_fraction": 0.1, "life_years": 6, "rent_usd_per_h": 20}
 ASSET |= {"yearly_times": 0.8, "busy_fraction": 0.7, "opex_usd_per_h": 3}
 ASSET |= {"interest_fraction": 0.1, "service_years": 6}
@@ -80,8 +81,7 @@ def loads():
     h100 = catalog.accelerator("H100")
     rig = replica.replica(*small, input_tokens=1000, output_tokens=100)
     load = deploy.scenarios(*small, n_clients=8)
-    device = {"weight_bits": 8, "cache_bits": 8, "rent_usd_per_h": 2.5, "reserved_bytes": 6e9}
-    card = study.card(h100, activations="bf16", n_accelerators=4, **device)
+    card = study.card(h100, activations="bf16", n_accelerators=4, **DEVICE)
     asked = workloads.drawn("chat", [1.0, 2.0, 3.0], seed=1)
     lengths_of = {"input_tokens": [1000], "output_tokens": [100], "cached_tokens": [0]}
     layout = {"n_accelerators": 1, "pipeline_stages": 1, "attention_replicas": 1}
@@ -242,7 +242,7 @@ def loads():
         ),
         "study.card": (
             partial(study.card, h100, activations="bf16"),
-            device | {"n_accelerators": 4, "memory_bytes": 80e9},
+            DEVICE | {"n_accelerators": 4, "memory_bytes": 80e9},
         ),
         "tenants.adapter_params": (partial(tenants.adapter_params, "Llama-2-7B"), {"rank": 16}),
         "variants.costs": (partial(variants.costs, rig=card), {"context_tokens": [8000]}),
@@ -259,15 +259,7 @@ def loads():
 def studies():
     """Plans, owners, tables, draws: what stands on those."""
     h100, llama = catalog.accelerator("H100"), "Llama-3.1-8B"
-    card = study.card(
-        h100,
-        activations="bf16",
-        weight_bits=8,
-        cache_bits=8,
-        rent_usd_per_h=2.5,
-        reserved_bytes=6e9,
-        n_accelerators=4,
-    )
+    card = study.card(h100, activations="bf16", n_accelerators=4, **DEVICE)
     rig = replica.replica(llama, "H100", input_tokens=1000, output_tokens=100)
     asked = workloads.drawn("chat", np.arange(40.0), seed=1)
     log = requestlog.read("tests/example_log.csv")

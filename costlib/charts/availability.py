@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from costlib import availability, egress, outages, units
-from costlib.charts.theme import band, cast, end_labels, hue, reference, rounded, titled, usd
+from costlib.charts.theme import band, cast, end_labels, hue, reference, rounded, short, titled, usd
 
 __all__ = [
     "bill_lines",
@@ -31,7 +31,6 @@ CLOUDS: Final[Mapping[str, str]] = {
 }
 HOURS: Final = (1e-4, 1e3)  # down in a year, on the axis
 LOST: Final = (0.1, 1e4)  # of full worth
-SHORT_USD: Final = "replace(format(datum.value, '$~s'), 'k', 'K')"  # the book writes K
 
 
 def _hours(value: float) -> str:
@@ -162,7 +161,7 @@ def fleet_lines(
         "fleet:Q",
         title="Fleet (USD a year, logarithmic)",
         scale=alt.Scale(type="log", domain=[10**4.5, 1e8], nice=False),
-    ).axis(labelExpr=SHORT_USD, values=[1e5, 1e6, 1e7])
+    ).axis(labelExpr=short("$"), values=[1e5, 1e6, 1e7])
     y = alt.Y(
         "times:Q",
         title="Cost with the nine (×, without it is 1)",
@@ -448,7 +447,7 @@ def bill_lines(
         "usd:Q",
         title="Bill (USD a month, logarithmic)",
         scale=alt.Scale(type="log", domain=[low, high], nice=False),
-    ).axis(labelExpr=SHORT_USD, values=[10, 100, 1e3, 1e4, 1e5])
+    ).axis(labelExpr=short("$"), values=[10, 100, 1e3, 1e4, 1e5])
     last = rows.groupby("name", sort=False).tail(1)
     last = last.assign(text=[usd(value) for value in last["usd"]])
     labels = end_labels(

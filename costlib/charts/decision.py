@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from costlib.charts.ownership import PLAN
-from costlib.charts.theme import cast, hue, reference, titled, usd
+from costlib.charts.theme import cast, hue, reference, short, titled, usd
 from costlib.contest import WORDS
 
 __all__ = [
@@ -274,7 +274,7 @@ def regime_map(grid: pd.DataFrame, *, way: str, here: float, title: str, subtitl
         "left:Q",
         title="Requests a day (logarithmic)",
         scale=alt.Scale(type="log", nice=False, domain=_digits([day[0], day[-1]])),
-    ).axis(labelExpr="replace(format(datum.value, '~s'), 'k', 'K')", tickCount=5)
+    ).axis(labelExpr=short(), tickCount=5)
     y = alt.Y(
         "low:Q",
         title=f"Price of the {way}, times today’s",

@@ -9,13 +9,12 @@ from typing import Any, Final
 import altair as alt
 import pandas as pd
 
-from costlib.charts.theme import end_labels, hue, reference, spread, titled
+from costlib.charts.theme import end_labels, hue, reference, short, spread, titled
 
 __all__ = ["errors_by_token", "recall_by_distance", "value_by_token"]
 
 LEAST_SHOWN: Final = 0.005  # share of the state
 TALLEST: Final = 2.0
-SHORT: Final = "replace(format(datum.value, '~s'), 'k', 'K')"  # the book writes K
 PERCENT: Final = "format(100 * datum.value, '~r') + '\u00a0%'"  # of an axis of shares
 
 
@@ -47,7 +46,7 @@ def errors_by_token(rows: pd.DataFrame, *, subtitle: str, note: str = "") -> alt
     most = float(shown["n_tokens"].max())
     x = alt.X(
         "n_tokens:Q", title="Tokens", scale=alt.Scale(type="log", domain=[1, most], nice=False)
-    ).axis(values=[10.0**k for k in range(len(f"{most:.0f}"))], labelExpr=SHORT)
+    ).axis(values=[10.0**k for k in range(len(f"{most:.0f}"))], labelExpr=short())
     y = alt.Y(
         "error:Q",
         title="Error over the size of the state",
@@ -106,7 +105,7 @@ def value_by_token(
         legend=None,
     )
     x = alt.X("n_tokens:Q", title="Tokens since it was written").axis(
-        labelExpr=SHORT, tickCount=6, titleAnchor="middle"
+        labelExpr=short(), tickCount=6, titleAnchor="middle"
     )
     y = alt.Y("value:Q", title="Left of it").scale(domain=[0, 1.1]).axis(values=[0, 0.5, 1])
     # The exact state lies under the formats that follow it: dashes let it show. Formats that run

@@ -92,7 +92,7 @@ def topic_bars(counted: pd.DataFrame, *, title: str, subtitle: str) -> Any:
     shown = groups.reset_index().melt("topic", var_name="verdict", value_name="claims")
     shown = shown[shown["claims"] > 0]
     shown = shown.assign(place=shown["verdict"].map({name: i for i, name in enumerate(GROUPS)}))
-    chart = titled(
+    return titled(
         alt.Chart(shown)
         .mark_bar(height=LINE_PIXELS - 6, cornerRadiusEnd=0)
         .encode(
@@ -113,9 +113,8 @@ def topic_bars(counted: pd.DataFrame, *, title: str, subtitle: str) -> Any:
             for topic, row in groups.head(6).iterrows()
         ),
         height=LINE_PIXELS * len(groups) + 20,
+        tall=True,  # a phone shows every line
     )
-    chart.usermeta = {"note": "", "tall": True}  # a phone shows every line
-    return chart
 
 
 def off_counts(found: pd.DataFrame) -> pd.DataFrame:

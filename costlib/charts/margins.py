@@ -53,7 +53,7 @@ def load_dots(found: pd.DataFrame, *, load: float, title: str, subtitle: str) ->
     )
     y = alt.Y("model:N", sort=order, title=None)
     base = alt.Chart(rows)
-    chart = titled(
+    return titled(
         alt.layer(
             reference(100 * load, f"{100 * load:.0f} % load", axis="x"),
             base.mark_rule(color=hue("blue"), opacity=0.35, strokeWidth=3).encode(
@@ -79,9 +79,8 @@ def load_dots(found: pd.DataFrame, *, load: float, title: str, subtitle: str) ->
         )
         + ".",
         height=22 * len(order) + 40,
+        tall=True,  # a phone shows every name
     )
-    chart.usermeta = {"note": "", "tall": True}  # a phone shows every name
-    return chart
 
 
 def margin_lines(costs: pd.DataFrame, *, load: float, title: str, subtitle: str) -> Any:

@@ -113,7 +113,7 @@ def rent_dots(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
     )
     y = alt.Y("label:N", title=None, sort=alt.SortField("usd_per_h")).axis(None)
     base = alt.Chart(shown)
-    chart = titled(
+    return titled(
         alt.layer(
             base.mark_text(align="left", dy=-15, fontSize=12, color=hue("muted")).encode(
                 y=y, x=alt.value(0), text="label:N"
@@ -134,9 +134,8 @@ def rent_dots(rows: pd.DataFrame, *, title: str, subtitle: str) -> Any:
         description=f"Dots of {len(shown)} quotes, {usd(float(shown['usd_per_h'].min()))} to "
         f"{usd(float(shown['usd_per_h'].max()))} an hour.",
         height=36 * len(shown) + 20,
+        tall=True,  # a phone shows every quote
     )
-    chart.usermeta = {"note": "", "tall": True}  # a phone shows every quote
-    return chart
 
 
 def regime_lines(

@@ -33,6 +33,7 @@ __all__ = [
     "line_colours",
     "reference",
     "rounded",
+    "short",
     "spread",
     "titled",
     "usd",
@@ -199,15 +200,28 @@ def titled(
     description: str,
     note: str = "",
     height: int = 340,
+    tall: bool = False,
 ) -> Any:
-    """Finish a chart: the finding, what is drawn, the numbers in words, the small print."""
+    """Finish a chart: the finding, what is drawn, the numbers in words, the small print.
+
+    One that is `tall` keeps its height on a phone, where others are cut down.
+    """
     return chart.properties(
         title=alt.Title(typeset(title), subtitle=typeset(subtitle)),
         description=description,
-        usermeta={"note": typeset(note)},
+        usermeta={"note": typeset(note)} | ({"tall": True} if tall else {}),
         height=height,
         padding={"left": 0, "top": 22, "right": 2, "bottom": 0},
     )
+
+
+def short(front: str = "") -> str:
+    """Labels of an axis as the book writes them, 8K and 1M, for Vega; `front` may be "$".
+
+    >>> short("$")
+    "replace(format(datum.value, '$~s'), 'k', 'K')"
+    """
+    return f"replace(format(datum.value, '{front}~s'), 'k', 'K')"
 
 
 def spread(

@@ -10,7 +10,7 @@ import pandas as pd
 
 from costlib import units
 from costlib.booktools import Table
-from costlib.charts.theme import cast, end_labels, hue, titled
+from costlib.charts.theme import cast, end_labels, hue, short, titled
 
 __all__ = ["parity_lines", "reload_lines", "tier_table"]
 
@@ -30,7 +30,7 @@ def _length_axis(low: float, high: float) -> alt.X:
     scale = alt.Scale(type="log", domain=[low, high], nice=False)
     return alt.X("context_tokens:Q", title="Tokens of the prefix", scale=scale).axis(
         values=ticks,
-        labelExpr="replace(format(datum.value, '~s'), 'k', 'K')",  # the book writes K
+        labelExpr=short(),
     )
 
 
