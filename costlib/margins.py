@@ -164,6 +164,8 @@ def margins(
         hardware, are left out.
     """
     positive("input_tokens", input_tokens)
+    non_negative("output_tokens", output_tokens)
+    non_negative("load", load)
     fraction("hit_fraction", hit_fraction)
     asked = {"input_tokens": input_tokens, "output_tokens": output_tokens, "hit": hit_fraction}
     offers = [pricebook.price(name) for name, first in pricebook.offers().items() if first.weights]

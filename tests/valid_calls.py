@@ -8,6 +8,7 @@ from functools import partial
 
 import numpy as np
 import pandas as pd
+from test_contest import FIELDS
 
 from costlib import (
     architectures,
@@ -273,7 +274,7 @@ def studies():
     machine = ownership.Machine(**MACHINE)
     tiers = {"edges_years": [0.0, 2.0, 4.0], "busy": [0.9, 0.5]}
     draws = {"n_draws": 4, "seed": 1}
-    plan = plans.plan("examples/support_chat.yml")
+    plan = plans.plan(FIELDS)
     ranges = contest.ranges(plan)
     product = {
         "formula": lambda a: 2 * np.asarray(a),
