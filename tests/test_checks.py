@@ -9,7 +9,7 @@ from costlib import _checks
 
 sizes = st.floats(min_value=1e-6, max_value=1e15)
 CHECKS = [_checks.positive, _checks.non_negative, _checks.fraction, _checks.at_least_one]
-CHECKS += [_checks.finite, _checks.whole]
+CHECKS += [_checks.finite, _checks.number, _checks.whole]
 each_check = pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
 
 
@@ -36,6 +36,9 @@ def test_a_scalar_stays_a_scalar_and_an_array_keeps_its_shape(check):
         (_checks.fraction, 1),
         (_checks.at_least_one, 1),
         (_checks.at_least_one, np.inf),
+        (_checks.number, -np.inf),
+        (_checks.count, 1),
+        (_checks.count, 3.0),
     ],
 )
 def test_the_edge_of_a_range_belongs_to_it(check, edge):
@@ -53,7 +56,12 @@ def test_the_edge_of_a_range_belongs_to_it(check, edge):
         (_checks.positive, [1, 2, -3, -4], "rent must be positive, got -3.0 at index 2"),
         (_checks.fraction, [[0, 1], [2, 0]], r"rent must .*, got 2.0 at index 1, 0"),
         (_checks.finite, [1, -np.inf], "rent must be finite, got -inf at index 1"),
+        (_checks.number, [1, np.nan], "rent must be a number, got nan at index 1"),
         (_checks.whole, 2.5, "rent must be a whole number, got 2.5"),
+        (_checks.count, 2.5, "rent must be a whole number of at least 1, got 2.5"),
+        (_checks.count, 0, "rent must be a whole number of at least 1, got 0"),
+        (_checks.count, np.inf, "rent must be a whole number of at least 1, got inf"),
+        (_checks.count, [1, 2], r"rent must be a whole number of at least 1, got \[1, 2\]"),
     ],
 )
 def test_a_refusal_names_the_parameter_the_value_and_its_place(check, bad, message):
@@ -73,3 +81,18 @@ def test_what_is_no_number_is_refused(check, bad):
 @pytest.mark.parametrize(("value", "shape"), [(3, (1,)), ([1, 2], (2, 1)), ([[1, 2]], (1, 2, 1))])
 def test_a_scenario_parameter_gets_a_last_axis_for_the_groups(value, shape):
     assert _checks.over_groups("a", value).shape == shape
+
+
+def test_a_count_may_have_a_largest():
+    assert _checks.count("bits", 52, 52) == 52
+    with pytest.raises(ValueError, match=r"^bits must be a whole number of 1 to 52, got 53$"):
+        _checks.count("bits", 53, 52)
+
+
+@pytest.mark.parametrize("bad", [-1, 0.5, "1", None, np.nan, np.timedelta64(3, "s")])
+def test_a_source_of_draws_starts_from_a_whole_number_or_is_one(bad):
+    drawn = np.random.default_rng(7)
+    assert _checks.generator(drawn) is drawn
+    assert _checks.generator(7).random() == drawn.random()
+    with pytest.raises(ValueError, match="^seed must be a whole number of at least 0"):
+        _checks.generator(bad)
