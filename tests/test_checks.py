@@ -94,5 +94,5 @@ def test_a_source_of_draws_starts_from_a_whole_number_or_is_one(bad):
     drawn = np.random.default_rng(7)
     assert _checks.generator(drawn) is drawn
     assert _checks.generator(7).random() == drawn.random()
-    with pytest.raises(ValueError, match="^seed must be a whole number of at least 0"):
+    with pytest.raises(ValueError, match=r"^seed must be a whole number of at least 0"):
         _checks.generator(bad)
