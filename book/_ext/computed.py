@@ -126,13 +126,13 @@ class Changes(Computed):
             )
             rows.append(
                 f'<tr><th scope="row">{link}{under}</th>'
-                f'<td data-label="Was">{self.word(change.was)}</td>'
-                f'<td data-label="Is">{self.word(change.now)}</td>'
+                f'<td><span data-label="Was">{self.word(change.was)}</span><br>'
+                f'<span data-label="Is">{self.word(change.now)}</span></td>'
                 f'<td data-label="Since">{change.date}</td>'
                 f"<td>{booktools._inline(change.why)}</td></tr>"
             )
         heads = "".join(
-            f'<th scope="col">{head}</th>' for head in ("Claim", "Was", "Is", "Since", "Why")
+            f'<th scope="col">{head}</th>' for head in ("Claim", "Was, and is", "Since", "Why")
         )
         markup = (
             f'<div class="ledger {booktools.NO_MATH}"><table aria-label="Numbers that changed" '
