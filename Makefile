@@ -10,7 +10,7 @@ CANDIDATES := $(PYTHON) python3.13 python3.12 python3.11 python3.14 python3 pyth
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check --no-input
 # Some fifty Pythons start, and each would compile the library anew.
 unexport PYTHONDONTWRITEBYTECODE
-# As many workers as cores: more threads of each would only get in their way.
+# One thread each: workers fill the cores, and more would only get in their way.
 PYTEST := OPENBLAS_NUM_THREADS=1 $(BIN)/python -m pytest --quiet -n auto --maxprocesses 8 --dist loadfile
 
 .PHONY: help setup book test lab refresh check audit bench clean

@@ -149,7 +149,7 @@ def _ended(name: str, value: Floats, finite: bool) -> Floats:
 def _require(
     name: str, array: NDArray[np.float64], holds: NDArray[np.bool_] | np.bool_, rule: str
 ) -> Floats:
-    if not holds.all():
+    if not (holds.all() if array.ndim else holds):  # one number is the common case
         index = np.unravel_index(np.argmin(holds), array.shape)
         place = f" at index {', '.join(str(int(i)) for i in index)}" if array.ndim else ""
         raise ValueError(f"{name} {rule}, got {float(array[index])!r}{place}")

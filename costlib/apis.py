@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from costlib import fleet, pricebook, pricing, screening, units
-from costlib.choices import THOUSAND, Choice, Option, bill, bill_steps
+from costlib.choices import THOUSAND, Choice, Numbers, Option, bill, bill_steps
 from costlib.scenario import Api, Router, Scenario
 from costlib.screening import Demand
 
@@ -83,11 +83,11 @@ def bought(scenario: Scenario, asked: Demand, one: Api) -> Option:
     name = one.name if one.service == pricebook.STANDARD else f"{one.name}, {one.service}"
     steps = [(f"{part}, a thousand", THOUSAND * usd, "USD") for part, usd in parts.items() if usd]
 
-    def usd(volume: float, times: float = 1.0) -> float:
+    def usd(volume: Numbers, times: float = 1.0) -> Numbers:
         month = volume * units.HOURS_PER_MONTH * units.SECONDS_PER_HOUR
         return each * times * month
 
-    month_usd = usd(asked.requests_per_s)
+    month_usd = float(usd(asked.requests_per_s))
     choice = Choice(
         way="API",
         name=name,

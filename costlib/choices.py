@@ -10,11 +10,23 @@ from typing import Final
 import pandas as pd
 
 from costlib import units
-from costlib._checks import non_negative
+from costlib._checks import Floats, non_negative
 from costlib.scenario import Scenario
 from costlib.screening import Demand
 
-__all__ = ["ROUTER", "THOUSAND", "Change", "Choice", "Option", "Plan", "bill", "bill_steps"]
+__all__ = [
+    "ROUTER",
+    "THOUSAND",
+    "Change",
+    "Choice",
+    "Numbers",
+    "Option",
+    "Plan",
+    "bill",
+    "bill_steps",
+]
+
+Numbers = float | Floats  # one, or an array of them
 
 ROUTER: Final = "router"  # a way of its own, whatever its sides are
 THOUSAND: Final = 1000.0  # requests that a small price is told for
@@ -99,7 +111,7 @@ class Option:
     price: str
     unit: str
     price_now: float
-    usd: Callable[[float, float], float]  # requests/s, times the price
+    usd: Callable[[Numbers, float], Numbers]  # requests/s, times the price
     n_extra: float = 0.0  # replicas beyond what the promises need
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -305,11 +306,16 @@ def quotes(accelerator: str) -> pd.DataFrame:
         If there is no such accelerator, or nobody quotes it.
     """
     catalog.accelerator(accelerator)
-    rows = [row for row in tables.rows("gpu_prices.csv") if row["accelerator"] == accelerator]
-    if not rows:
+    quoted = _quotes()
+    found = quoted[quoted.accelerator == accelerator]
+    if found.empty:
         raise catalog.UnknownNameError(f"nobody quotes an hour of {accelerator!r}")
-    table = pd.DataFrame([dict(row) for row in rows])
-    return table.sort_values("usd_per_h", ignore_index=True)
+    return found.sort_values("usd_per_h", ignore_index=True)
+
+
+@functools.cache
+def _quotes() -> pd.DataFrame:
+    return pd.DataFrame(tables.rows("gpu_prices.csv"))
 
 
 def cold_start(

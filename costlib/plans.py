@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from costlib import (
@@ -28,9 +29,10 @@ from costlib import (
     units,
 )
 from costlib import scenario as scenarios
+from costlib._checks import Floats
 from costlib._halving import halved
 from costlib.calibration import constants
-from costlib.choices import ROUTER, Change, Choice, Option, Plan, bill, bill_steps
+from costlib.choices import ROUTER, Change, Choice, Numbers, Option, Plan, bill, bill_steps
 from costlib.rigs import Rig, rigged
 from costlib.scenario import Api, Router, Scenario
 from costlib.screening import Demand, Holding
@@ -126,10 +128,10 @@ def _routed(scenario: Scenario, asked: Demand, one: Router) -> Option | str:
     choices = tuple(side.choice for _, side in sides)
     dear = max((side for _, side in sides), key=lambda side: side.choice.monthly_usd)
 
-    def fees(volume: float) -> float:
+    def fees(volume: Numbers) -> Numbers:
         return one.fee_usd * volume * units.HOURS_PER_MONTH * units.SECONDS_PER_HOUR
 
-    def usd(volume: float, times: float = 1.0) -> float:
+    def usd(volume: Numbers, times: float = 1.0) -> Numbers:
         paid = (side.usd(volume * part, times if side is dear else 1.0) for part, side in sides)
         return sum(paid) + fees(volume)
 
@@ -137,7 +139,7 @@ def _routed(scenario: Scenario, asked: Demand, one: Router) -> Option | str:
         return float(np.max(times)) if stated is None else stated  # NaN where one is not known
 
     mean = asked.requests_per_s
-    month_usd, fee = usd(mean), fees(mean)
+    month_usd, fee = float(usd(mean)), float(fees(mean))
     held = [side.n_held for side in choices if side.accelerator]
     steps = [
         *((f"{side.name}, a month", side.monthly_usd, "USD") for side in choices),
@@ -288,9 +290,8 @@ def _held(scenario: Scenario, asked: Demand, held: Holding, rig: Rig, least: flo
     extra = max(least - _fewest(asked, held, rig), 0.0)
     rate = peak / serving if extra else rig.most_per_s
 
-    def fleet_of(volume: float, times: float = 1.0) -> tuple[float, float]:
-        n, accelerators = held.n_held(volume, most_per_s=rate * times, n_accelerators=devices)
-        return float(n), float(accelerators)
+    def fleet_of(volume: Numbers, times: float = 1.0) -> tuple[Floats, Floats]:
+        return held.n_held(volume, most_per_s=rate * times, n_accelerators=devices)
 
     seen = rig.at(peak / serving)
     n_running = max(float(seen.n_decoding[0]), 1.0)
@@ -299,7 +300,7 @@ def _held(scenario: Scenario, asked: Demand, held: Holding, rig: Rig, least: flo
     tdp = catalog.accelerator(held.accelerator).tdp_w
     prompt, answer = asked.mean_tokens
 
-    def emitted(volume: float) -> tuple[float, float]:
+    def emitted(volume: Numbers) -> tuple[Floats, Floats]:
         """Carbon of a month and its price; nothing where it is not known."""
         n = fleet_of(volume)[1]
         mass = screening.carbon_kg(
@@ -311,16 +312,16 @@ def _held(scenario: Scenario, asked: Demand, held: Holding, rig: Rig, least: flo
             load=volume * devices * answer / (float(busy.tokens_per_s) * n),
         )
         price = scenario.carbon.usd_per_t if scenario.carbon else 0.0
-        return float(mass), float(np.nan_to_num(mass)) / units.KG_PER_T * price
+        return mass, np.nan_to_num(mass) / units.KG_PER_T * price
 
-    def usd(volume: float, times: float = 1.0, speed: float = 1.0) -> float:
+    def usd(volume: Numbers, times: float = 1.0, speed: float = 1.0) -> Floats:
         hour = fleet_of(volume, speed)[1] * held.hour_usd(times)
         return hour * units.HOURS_PER_MONTH + emitted(volume)[1]
 
     slow, fast = constants().interval["tokens_per_s"]
-    month_usd, mean = usd(asked.requests_per_s), asked.requests_per_s
-    n, accelerators = fleet_of(mean)
-    mass, priced = emitted(mean)
+    month_usd, mean = float(usd(asked.requests_per_s)), asked.requests_per_s
+    n, accelerators = map(float, fleet_of(mean))
+    mass, priced = map(float, emitted(mean))
     hour = accelerators * held.hour_usd()
     load = mean / (rig.saturation_per_s * accelerators / devices)
     place = min(n_running, rig.replica.most_running)
@@ -367,8 +368,8 @@ def _held(scenario: Scenario, asked: Demand, held: Holding, rig: Rig, least: flo
         load_fraction=load,
         ttft_p95_s=float(seen.ttft_quantiles_s[0, 0]),
         tpot_p95_s=float(seen.tpot_quantiles_s[0, 0]),
-        low_usd=usd(mean, 1.0, fast),
-        high_usd=usd(mean, 1.0, slow),
+        low_usd=float(usd(mean, 1.0, fast)),
+        high_usd=float(usd(mean, 1.0, slow)),
         carbon_kg=mass,
         carbon_usd=priced,
         quality=float(rig.row["quality"]),
@@ -396,16 +397,16 @@ def _change(asked: Demand, first: Option, second: Option) -> Change:
     shared = first.price == second.price
 
     def dearer(times: float) -> bool:
-        return second.usd(rate, times) > first.usd(rate, times if shared else 1.0)
+        return bool(second.usd(rate, times) > first.usd(rate, times if shared else 1.0))
 
     even = np.nan
     if not dearer(1e-9):
         even = float(halved(lambda t: np.asarray(dearer(float(t))), 0.0, 1.0)[0])
 
-    def wins(times: float) -> bool:
-        return second.usd(rate * times, 1.0) <= first.usd(rate * times, 1.0)
+    def wins(times: Floats) -> NDArray[np.bool_]:
+        return np.asarray(second.usd(rate * times, 1.0) <= first.usd(rate * times, 1.0))
 
-    won = np.array([wins(float(times)) for times in VOLUMES])
+    won = wins(VOLUMES)
     volume, grows, stays = np.nan, False, False
     if won.any():
         place = int(np.argmin(np.where(won, np.abs(np.log(VOLUMES)), np.inf)))
@@ -413,7 +414,7 @@ def _change(asked: Demand, first: Option, second: Option) -> Change:
         stays = bool((won[place:] if grows else won[: place + 1]).all())
         beside = min(max(place + (-1 if grows else 1), 0), VOLUMES.size - 1)
         low, high = sorted((float(VOLUMES[beside]), float(VOLUMES[place])))
-        _, edge = halved(lambda t: np.asarray(wins(float(t)) == grows), low, high)
+        _, edge = halved(lambda t: wins(t) == grows, low, high)
         volume = float(edge) * rate * units.SECONDS_PER_DAY
     return Change(
         price=second.price,

@@ -62,8 +62,14 @@ def facilities(quantity: str, path: Path | None = None) -> pd.DataFrame:
     >>> facilities("pue").value.min()
     np.float64(1.04)
     """
-    rows = pd.DataFrame([asdict(fact) for fact in _facts(path).values()])
-    return rows[rows.quantity == quantity].sort_values("value", kind="stable", ignore_index=True)
+    rows = _facilities(path)
+    found = rows[rows.quantity == quantity]
+    return found.sort_values("value", kind="stable", ignore_index=True)
+
+
+@functools.cache
+def _facilities(path: Path | None) -> pd.DataFrame:
+    return pd.DataFrame([asdict(fact) for fact in _facts(path).values()])
 
 
 @functools.cache
@@ -95,11 +101,17 @@ def place(name: str, quantity: str = "g_per_kwh", path: Path | None = None) -> f
     >>> place("fra"), round(place("texas", "usd_per_kwh"), 3)
     (56.039, 0.066)
     """
-    found = grid(quantity, path).set_index("name").value
-    if name not in found.index:
-        known = ", ".join(found.index)
+    found = _places(quantity, path)
+    if name not in found:
+        known = ", ".join(found)
         raise tables.UnknownNameError(f"no place {name!r} with {quantity}; there are {known}")
-    return float(found[name])
+    return found[name]
+
+
+@functools.cache
+def _places(quantity: str, path: Path | None) -> Mapping[str, float]:
+    means = grid(quantity, path)
+    return MappingProxyType(dict(zip(means.name, means.value.tolist(), strict=True)))
 
 
 def hours(name: str, path: Path | None = None) -> np.ndarray:

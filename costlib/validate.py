@@ -7,6 +7,7 @@ skipped and counted by reason, and what the model calls impossible counts as wro
 from __future__ import annotations
 
 import argparse
+import functools
 import json
 import re
 import sys
@@ -90,6 +91,11 @@ def _plain(name: str) -> str:
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
+@functools.cache
+def _by_plain(known: tuple[str, ...]) -> Mapping[str, str]:
+    return {_plain(name): name for name in known}
+
+
 def known_name(text: str, known: Sequence[str]) -> str | None:
     """The name of a table that a published name means, or None.
 
@@ -98,7 +104,7 @@ def known_name(text: str, known: Sequence[str]) -> str | None:
     >>> known_name("NVIDIA H100 80GB HBM3", ["H100", "H200"])
     'H100'
     """
-    by_plain = {_plain(name): name for name in known}
+    by_plain = _by_plain(tuple(known))
     bare = text.strip().rsplit("/", 1)[-1]
     while True:
         for form in (bare, re.sub(r"^(meta|nvidia|mistralai|openai)[-_ ]", "", bare, flags=re.I)):

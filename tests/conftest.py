@@ -14,6 +14,7 @@ from typing import Any
 import nbval.kernel
 import pytest
 from playwright.sync_api import sync_playwright
+from xdist.plugin import pytest_xdist_auto_num_workers as n_cores
 
 SITE = Path(__file__).resolve().parents[1] / "build" / "html"
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
@@ -45,6 +46,11 @@ def start_patiently(*given: Any, **named: Any) -> Any:
 
 
 nbval.kernel.start_new_kernel = start_patiently
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than cores: while one waits for a browser or a kernel, another works."""
+    return n_cores(config) + 1
 
 
 def find_chromium() -> str | None:

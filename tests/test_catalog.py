@@ -1,6 +1,7 @@
 """The tables of facts: what survives loading, what a damaged table is told, names."""
 
 import dataclasses
+import functools
 import math
 
 import pytest
@@ -211,13 +212,16 @@ LOADERS = {
 each_table = pytest.mark.parametrize("table", LOADERS)
 
 
+undamaged = functools.cache(catalog.frame)
+
+
 @pytest.fixture
 def damaged(tmp_path):
     """Load a table from a copy with one thing changed; the message of the refusal."""
 
     def message(table, change):
         path = tmp_path / table
-        frame = catalog.frame(table)
+        frame = undamaged(table).copy()
         changed = change(frame)
         (frame if changed is None else changed).to_csv(path, index=False)
         with pytest.raises(catalog.TableError) as told:

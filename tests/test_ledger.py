@@ -247,7 +247,13 @@ def change(name, was, now, date="2026-12-01"):
     return rulings.Change(id=name, was=was, now=now, date=date, why="we looked again")
 
 
-def test_no_verdict_changed_without_its_row_in_the_changelog():
+@pytest.fixture(scope="module")
+def now():
+    return verdicts.computed()
+
+
+def test_no_verdict_changed_without_its_row_in_the_changelog(monkeypatch, now):
+    monkeypatch.setattr(verdicts, "computed", lambda: now)
     assert verdicts.complaints() == []
 
 
@@ -264,8 +270,7 @@ def test_a_verdict_that_changes_in_silence_is_named():
 
 
 @pytest.mark.parametrize("name", [FOUND["id"].iloc[5], "thesis-12"])
-def test_a_real_verdict_that_changes_in_silence_fails_the_guard(monkeypatch, name):
-    now = verdicts.computed()
+def test_a_real_verdict_that_changes_in_silence_fails_the_guard(monkeypatch, now, name):
     monkeypatch.setattr(verdicts, "computed", lambda: {**now, name: "not a verdict"})
     (told,) = verdicts.complaints()
     assert told.startswith(f"{name} was ")

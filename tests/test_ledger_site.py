@@ -5,6 +5,7 @@ import re
 
 import pytest
 from conftest import SITE
+from test_ledger import FOUND
 from test_site import WAIT_MS, WIDTHS, opened
 
 from costlib import claims, rulings, theses
@@ -13,7 +14,6 @@ pytestmark = pytest.mark.browser
 
 PAGE = "notebooks/ledger.html"
 FRONT = "book/intro.html"
-FOUND = rulings.rulings()
 MOST_BYTES = 150e3
 each_width = pytest.mark.parametrize("width", WIDTHS)
 each_width_in_turn = pytest.mark.parametrize(  # a phone, too, in an audit
