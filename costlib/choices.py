@@ -68,6 +68,12 @@ class Choice:
         """The side that costs more, or the choice itself if it has none."""
         return max(self.sides, key=lambda side: side.monthly_usd, default=self)
 
+    @property
+    def full_name(self) -> str:
+        """The name, and what is held where machines are larger than what runs on them."""
+        larger = self.n_held > self.n_replicas * self.n_accelerators
+        return f"{self.name} ({self.n_held:g} held)" if larger else self.name
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:

@@ -151,6 +151,8 @@ UNITS: Final[Mapping[str, float]] = {
     "hours": 1.0,
     "minutes": 1.0,
     "months": 1.0,
+    "years": 1.0,
+    "bytes": 1.0,
     "kW": 1e3,
     "MW": 1e6,
     "GW": 1e9,

@@ -136,12 +136,10 @@ def _words(one: Choice) -> str:
         return f"{one.way}, {one.name}" + "".join(machines)
     if not one.accelerator:
         return f"{one.way}, {one.name}"
-    spare = one.n_held > one.n_replicas * one.n_accelerators
-    held = f" ({one.n_held:g} held)" if spare else ""
     bits = "" if math.isnan(one.cache_bits) else f", cache {one.cache_bits:g} bits"
     experts = ", experts dealt out" if one.layout == "experts" else ""
     reuse = ", prefixes kept" if one.prefix_reuse else ""
-    return f"{one.way} {one.name}{held}, {one.model} in {one.weight_format}{bits}{experts}{reuse}"
+    return f"{one.way} {one.full_name}, {one.model} in {one.weight_format}{bits}{experts}{reuse}"
 
 
 def _table(title: str, rows: list[Choice], scenario: Scenario) -> list[str]:

@@ -128,8 +128,8 @@ def use_over_pue(electricity_usd_per_kwh: ArrayLike | None = None) -> Thesis:
         "only by its share of energy.",
         value=busy / lean,
         unit="times",
-        flip=f"electricity below ${at:.2f} a kWh; the dearest industrial price in the table is "
-        f"${listed.max():.2f}",
+        flip=f"electricity below ${at:.2f} a kWh; the dearest industrial price in our table of "
+        f"grids is ${listed.max():.2f}",
         anchor="notebooks/pue#what-would-change-the-answer",
         turns=at,
     )

@@ -78,8 +78,8 @@ def busy_lines(
     )
     return titled(
         alt.layer(lines, labels, reference(100 * busy_fraction, "here", axis="x")),
-        title=f"The worst PUE adds {apart:.0f} %; half the utilisation adds "
-        f"{100 * (half / ends[1] - 1):.0f} %",
+        title=f"PUE {max(pues.values()):g} instead of {min(pues.values()):g} adds {apart:.0f} %; "
+        f"half the utilisation then adds {100 * (half / ends[1] - 1):.0f} %",
         subtitle=subtitle,
         description="Line chart of the cost of a million tokens against utilisation. At "
         f"{100 * busy_fraction:.0f} percent it is {usd(ends[0])} at the lowest PUE and "

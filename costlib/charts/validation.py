@@ -368,7 +368,7 @@ def left_out_scores(scores: pd.DataFrame, *, bars: Mapping[str, float]) -> Any:
         dots + rules + means,
         title="Left out of the fit, most groups still come close; a few do not",
         subtitle="Dots: one accelerator or model left out; diamonds: all of them; "
-        "upright mark: the bar; logarithmic axis",
+        "upright marks: what we had set as the most; logarithmic axis",
         description=f"Errors of rows left out. {told}.",
         height=190,
     )
