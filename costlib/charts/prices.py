@@ -152,7 +152,7 @@ def timeline(
         description=f"Interactive scatter of {len(rows)} list prices from "
         f"{rows['day'].min()} to {rows['day'].max()}, {usd(float(rows['input'].min()))} to "
         f"{usd(float(rows['input'].max()))} per million tokens of input.",
-        note="Filtered in your browser. Prices without a date are in the table and not here.",
+        note="Filtered in your browser. Prices without a date are not here.",
         height=360,
     )
 
