@@ -795,7 +795,7 @@ def header(path):
     ("names", "place"),
     [(public_names, module) for module in SOURCES]
     + [(header, path) for path in sorted((ROOT / "data").glob("*.csv"))],
-    ids=lambda given: getattr(given, "stem", given) if not callable(given) else given.__name__,
+    ids=lambda given: getattr(given, "__name__", getattr(given, "stem", given)),
 )
 def test_no_name_leaves_open_whether_it_is_an_amount_a_rate_or_a_share(names, place):
     assert [name for name in names(place) if re.search("flops|percent|pct", name.lower())] == []

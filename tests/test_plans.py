@@ -636,6 +636,9 @@ def test_an_example_adds_up(path):
             assert_allclose(hour, prices.rents_usd_per_h.get(one.accelerator, listed))
         assert_allclose(one.monthly_usd, one.n_held * hour * 730 + one.carbon_usd)
         assert one.n_held >= one.n_replicas * one.n_accelerators
+        whole = one.n_held == one.n_replicas * one.n_accelerators
+        assert one.full_name == one.name + ("" if whole else f" ({one.n_held:.0f} held)")
+        assert one.full_name in plantext.text(found)
         assert one.low_usd <= one.monthly_usd <= one.high_usd
         promised = found.scenario.promises
         assert one.ttft_p95_s <= (promised.ttft_p95_s or np.inf)

@@ -183,6 +183,11 @@ def test_a_page_does_not_scroll_sideways(visit):
     assert across <= WIDTHS[visit.width][0]
 
 
+def test_the_names_of_the_neighbours_are_not_cut(visit):
+    cut = "(links) => links.filter((a) => a.scrollWidth > a.clientWidth).map((a) => a.textContent)"
+    assert visit.page.locator(".prev-next-area a").evaluate_all(cut) == []
+
+
 def test_a_page_wears_the_colours_of_its_mode(visit):
     found = visit.page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert found == rgb(theme.TOKENS["page"][visit.pair])
