@@ -249,20 +249,28 @@ def _exact(
     if rows.empty:
         return [], Counter()
     held = screening.holdings(scenario, asked)
-    known: dict[tuple[Any, ...], Rig | str] = {}
+    known: dict[tuple[str, ...], Rig | str] = {}
+
+    def name(row: Mapping[str, Any]) -> tuple[str, ...]:
+        return tuple(str(row[name]) for name in screening.RIG)
+
+    def rig_of(row: Mapping[str, Any]) -> Rig | str:
+        if name(row) not in known:
+            known[name(row)] = rigged(scenario, asked, row)
+        return known[name(row)]
+
     options, failed, seen = [], Counter[str](), set()
     bar = tqdm(
-        rows.to_dict("records"),
+        [{str(column): value for column, value in row.items()} for row in rows.to_dict("records")],
         unit=" replica",
         delay=1.0,
         leave=False,
         disable=None if progress else True,
     )
     for row in bar:
-        key = tuple(str(row[name]) for name in screening.RIG)
-        if key not in known:
-            known[key] = rigged(scenario, asked, {str(k): v for k, v in row.items()})
-        rig = known[key]
+        rig = rig_of(row)
+        if isinstance(rig, Rig) and rig.forgets(scenario.workload.reuse_within_s or 0.0):
+            rig = rig_of({**row, "prefix_reuse": 0.0})
         if isinstance(rig, str):
             failed[rig] += 1
             continue
@@ -270,8 +278,8 @@ def _exact(
         way = held[row["way"], row["accelerator"]]
         fewest = _fewest(asked, way, rig)
         for least in (fewest, max(fewest, float(row["n_replicas"]))):
-            if (row["way"], key, least) not in seen:
-                seen.add((row["way"], key, least))
+            if (row["way"], name(rig.row), least) not in seen:
+                seen.add((row["way"], name(rig.row), least))
                 options.append(_held(scenario, asked, way, rig, least))
     return options, failed
 

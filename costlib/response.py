@@ -7,6 +7,8 @@ arrivals are Poisson and lengths do not hang on them: a bursty log waits far lon
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,12 +21,13 @@ from costlib import sharing, sojourn
 from costlib._checks import fraction, non_negative, positive
 from costlib.replica import Replica
 
-__all__ = ["Response", "most_requests_per_s", "under_load"]
+__all__ = ["Response", "largest_rate", "most_requests_per_s", "under_load"]
 
 Arrays = NDArray[np.float64]
 
 QUANTILES: Final = (0.5, 0.95)
 POINTS: Final = (np.arange(24) + 0.5) / 24  # equally likely values of a time
+QUIET: Final = 1e-6  # requests/s at which a request is alone
 PRECISION: Final = 1e-3  # of a rate that is looked for, as a share of the saturation
 
 
@@ -239,12 +242,9 @@ def most_requests_per_s(
     ValueError
         As `under_load`.
     """
-    positive("ttft_s", ttft_s)
-    positive("tpot_s", tpot_s)
     fraction("quantile", quantile)
-    positive("precision", precision, finite=True)
-    fraction("load_fraction", load_fraction)
 
+    @functools.cache
     def at(rate: float) -> Response:
         return under_load(
             replica,
@@ -256,13 +256,53 @@ def most_requests_per_s(
             exponential=exponential,
         )
 
+    return largest_rate(
+        at, ttft_s=ttft_s, tpot_s=tpot_s, load_fraction=load_fraction, precision=precision
+    )
+
+
+def largest_rate(
+    at: Callable[[float], Response],
+    *,
+    ttft_s: float,
+    tpot_s: float,
+    load_fraction: float = 1 - PRECISION,
+    precision: float = PRECISION,
+) -> float:
+    """The same for one who keeps what was computed: `at` a rate, of the share promised to.
+
+    Parameters
+    ----------
+    at
+        What clients see at a rate, with one quantile. Its ends are asked for twice.
+    ttft_s, tpot_s
+        Promised time to first token and time per output token.
+    load_fraction
+        Share of the saturation that the rate may not exceed, whatever is promised.
+    precision
+        Of the rate, as a share of the saturation.
+
+    Returns
+    -------
+        Requests per second; 0 where even a lone request breaks a promise.
+
+    Raises
+    ------
+    ValueError
+        If an argument is out of its range, or `at` raises it.
+    """
+    positive("ttft_s", ttft_s)
+    positive("tpot_s", tpot_s)
+    positive("precision", precision, finite=True)
+    fraction("load_fraction", load_fraction)
+    top = at(QUIET).saturation_requests_per_s
+
     def broken(load: float) -> float:
         """How far the worse promise is broken; negative where both are kept."""
         done = at(load * top)
         ratio = max(done.ttft_quantiles_s[0, 0] / ttft_s, done.tpot_quantiles_s[0, 0] / tpot_s)
         return float(np.log(ratio))
 
-    top = at(1e-6).saturation_requests_per_s
     most = float(load_fraction)
     if broken(PRECISION) > 0:
         return 0.0

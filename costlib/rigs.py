@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -37,16 +38,7 @@ class Rig:
     sequence_bytes: float
     prefix_bytes: float  # of the part of a prompt that is found again
     n_fit: float
-    lengths: Mapping[str, Any]
-    seen: dict[float, response.Response]
-
-    def at(self, requests_per_s: float) -> response.Response:
-        """What clients see at a rate; ways to hold the same replicas ask for the same."""
-        if requests_per_s not in self.seen:
-            self.seen[requests_per_s] = response.under_load(
-                self.replica, requests_per_s, quantiles=(0.95,), **self.lengths
-            )
-        return self.seen[requests_per_s]
+    at: Callable[[float], response.Response]  # what clients see at a rate, kept once computed
 
     def kept(self, requests_per_s: float) -> tuple[float, float]:
         """Prefixes that fit beside the running requests, and seconds that each then survives.
@@ -58,6 +50,10 @@ class Rig:
         spare = max(self.n_fit - running, 0.0) * self.sequence_bytes
         n = float(np.floor(spare / self.prefix_bytes))
         return n, n / requests_per_s
+
+    def forgets(self, reuse_within_s: float) -> bool:
+        """Whether a prefix that it counts on is gone before it is asked for again."""
+        return bool(self.row["prefix_reuse"]) and self.kept(self.most_per_s)[1] < reuse_within_s
 
 
 def rigged(scenario: Scenario, asked: Demand, row: Mapping[str, Any]) -> Rig | str:
@@ -82,11 +78,14 @@ def rigged(scenario: Scenario, asked: Demand, row: Mapping[str, Any]) -> Rig | s
             weight_format=row["weight_format"],
             **screening.layout(scenario, row),
         )
-        quiet = response.under_load(machine, 1e-6, **lengths)
         if row["experts"]:  # a prompt alone is read by one copy of the attention, not by all
-            longer = max(float(np.ravel(one.ttft_s)[0]) - float(quiet.ttft_s[0]), 0.0)
+            several = response.under_load(machine, response.QUIET, **lengths)
+            longer = max(float(np.ravel(one.ttft_s)[0]) - float(several.ttft_s[0]), 0.0)
             machine = dataclasses.replace(machine, request_s=machine.request_s + longer)
-            quiet = response.under_load(machine, 1e-6, **lengths)
+        at = functools.cache(
+            functools.partial(response.under_load, machine, quantiles=(0.95,), **lengths)
+        )
+        quiet = at(response.QUIET)
     except ValueError:
         return screening.FITS
     if quiet.refused_fraction > REFUSED:
@@ -95,13 +94,12 @@ def rigged(scenario: Scenario, asked: Demand, row: Mapping[str, Any]) -> Rig | s
     if promised.ttft_p95_s is None and promised.tpot_p95_s is None:
         rate = most * top
     else:
-        rate = response.most_requests_per_s(
-            machine,
+        rate = response.largest_rate(
+            at,
             ttft_s=promised.ttft_p95_s or np.inf,
             tpot_s=promised.tpot_p95_s or np.inf,
             load_fraction=min(most, 1 - response.PRECISION),
             precision=PRECISION,
-            **lengths,
         )
     if rate == 0:
         late = quiet.ttft_quantiles_s[0, -1] > (promised.ttft_p95_s or np.inf)
@@ -115,7 +113,7 @@ def rigged(scenario: Scenario, asked: Demand, row: Mapping[str, Any]) -> Rig | s
             {**row, "n_clients": 1.0},
         )
     )
-    rig = Rig(
+    return Rig(
         row=row,
         replica=machine,
         most_per_s=rate,
@@ -124,9 +122,5 @@ def rigged(scenario: Scenario, asked: Demand, row: Mapping[str, Any]) -> Rig | s
         sequence_bytes=float(np.ravel(one.sequence_bytes)[0]),
         prefix_bytes=float(np.ravel(prefix.sequence_bytes)[0]),
         n_fit=float(np.ravel(one.capacity_users)[0]),
-        lengths=lengths,
-        seen={},
+        at=at,
     )
-    if row["prefix_reuse"] and rig.kept(rate)[1] < (scenario.workload.reuse_within_s or 0.0):
-        return rigged(scenario, asked, {**row, "prefix_reuse": 0.0})
-    return rig

@@ -20,7 +20,8 @@ __all__ = ["saturation_requests_per_s", "stationary"]
 
 Arrays = NDArray[np.float64]
 
-LEAST_ANSWERS, NEGLIGIBLE = 32, 1e-10  # states that are tried first; mass that may be cut off
+LEAST_ANSWERS = 16  # tried first above the mean
+NEGLIGIBLE = 1e-10  # mass that may be cut off
 HALVINGS = 60  # of the logarithmic reduction, each squares what is left
 
 
@@ -114,8 +115,8 @@ def stationary(
 
     Notes
     -----
-    Logarithmic reduction; the largest number of answers that is looked at grows until the rest
-    is negligible. Source: latouche1993logarithmic.
+    Logarithmic reduction; the numbers of answers that are looked at grow from those about the
+    mean until the rest is negligible. Source: latouche1993logarithmic.
 
     Examples
     --------
@@ -130,21 +131,29 @@ def stationary(
     """
     arriving = np.float64(positive("requests_per_s", requests_per_s))
     whole = _Chain(reading_s, step_s, slowed_step_s, answer_tokens, reading_scv)
-    if arriving >= whole.saturation():
+    load = arriving / whole.saturation()
+    if load >= 1:
         nothing = np.zeros(whole.most + 1)
         return nothing, nothing, np.float64(np.inf), np.float64(np.inf)
-    most = whole.guess(float(arriving))
+    settled = whole.settled(float(arriving))
+    spread = np.sqrt(settled)  # of Poisson; it is wider at high load, above more than below
+    below, above = 7 * (1 + load**8) * spread, 9 * (1 + load**4) * spread + LEAST_ANSWERS
     while True:
-        part = whole.cut(min(most, whole.most))
-        if part.most == whole.most or arriving < part.saturation():
-            found = part.solved(float(arriving))
-            if part.most == whole.most or found[0][-1] + found[1][-1] < NEGLIGIBLE:
-                return found
-        most *= 2
+        part = whole.cut(int(max(settled - below, 0)), int(min(settled + above, whole.most)))
+        least, most = part.least == 0, part.most == whole.most
+        if (least and most) or arriving < part.saturation():
+            quiet, busy, prompts, pairs = part.solved(float(arriving))
+            ends = quiet + busy
+            least, most = least or ends[0] < NEGLIGIBLE, most or ends[-1] < NEGLIGIBLE
+            if least and most:
+                unseen = np.zeros(part.least)
+                quiet, busy = (np.concatenate([unseen, state]) for state in (quiet, busy))
+                return quiet, busy, prompts, pairs
+        below, above = below if least else 2 * below + 1, above if most else 2 * above
 
 
 class _Chain:
-    """The chain up to a number of answers; at the largest, no prompt is read."""
+    """The chain between two bounds of answers: at the lower none ends, at the upper none begins."""
 
     def __init__(
         self,
@@ -153,6 +162,7 @@ class _Chain:
         slowed_step_s: ArrayLike,
         answer_tokens: ArrayLike,
         reading_scv: ArrayLike,
+        least: int = 0,
     ) -> None:
         self.tables: tuple[Arrays, ...] = tuple(
             np.atleast_1d(positive(name, value))
@@ -170,27 +180,28 @@ class _Chain:
             )
         self.answer = np.float64(positive("answer_tokens", answer_tokens))
         self.scv = np.float64(non_negative("reading_scv", reading_scv))
-        self.most = self.tables[0].size - 1
+        self.least, self.size = least, self.tables[0].size
+        self.most = least + self.size - 1
         self._rates()
 
-    def cut(self, most: int) -> _Chain:
-        """The same with fewer answers at most."""
-        reading, step, slowed = (table[: most + 1] for table in self.tables)
-        return _Chain(reading, step, slowed, self.answer, self.scv)
+    def cut(self, least: int, most: int) -> _Chain:
+        """The same with so many answers at least and at most."""
+        reading, step, slowed = (table[least : most + 1] for table in self.tables)
+        return _Chain(reading, step, slowed, self.answer, self.scv, least)
 
-    def guess(self, arriving: float) -> int:
-        """A number of answers that is hardly ever exceeded: some times what the mean flow holds."""
-        reading = arriving * self.tables[0]
-        enough = self.leave_quiet * np.maximum(1 - reading, 0.0) > arriving
-        settled = int(np.argmax(enough)) if enough.any() else self.most
-        return LEAST_ANSWERS + 3 * settled
+    def settled(self, arriving: float) -> int:
+        """Number of answers of which as many end, on average, as prompts arrive."""
+        busy = np.minimum(arriving * self.tables[0], 1.0)
+        ending = (1.0 - busy) * self.leave_quiet + busy * self.leave_busy
+        return int(np.argmax(ending > arriving)) if (ending > arriving).any() else self.most
 
     def _rates(self) -> None:
         reading, step, slowed = self.tables
-        answers = np.arange(self.most + 1)
+        answers = np.arange(self.least, self.most + 1)
         slowed = np.where(answers < self.most, slowed, step)
-        self.leave_quiet = answers / step / self.answer
-        self.leave_busy = answers / slowed / self.answer
+        ending = np.where(answers > self.least, answers, 0)
+        self.leave_quiet = ending / step / self.answer
+        self.leave_busy = ending / slowed / self.answer
         # One phase, or two with the mean and the variation of a prompt (Marie 1980).
         self.phases, self.go_on = (2, 0.5 / self.scv) if self.scv > 1 else (1, 0.0)
         self.first = np.where(answers < self.most, self.phases / reading, 0.0)
@@ -220,7 +231,7 @@ class _Chain:
 
     def solved(self, arriving: float) -> tuple[Arrays, Arrays, Floats, Floats]:
         """Stationary probabilities and moments of the prompts."""
-        size = self.most + 1
+        size = self.size
         within, below = self._blocks()
         unit = np.eye(self.phases * size)
         within -= arriving * unit

@@ -93,19 +93,32 @@ def test_prompts_that_vary_less_than_exponential_ones_count_as_these():
     assert one[2] == other[2]
 
 
-def test_the_states_that_are_tried_first_are_enough_or_grow():
+@pytest.mark.parametrize(
+    ("reading_s", "scv", "load", "grows"),
+    [(0.005, 1, 0.6, False), (0.02, 9, 0.9, True), (0.02, 9, 0.6, True), (0.1, 9, 0.3, True)],
+)
+def test_the_states_that_are_tried_first_are_enough_or_grow(
+    reading_s, scv, load, grows, monkeypatch
+):
     n = np.arange(200)
     tables = {
-        "reading_s": np.full(200, 0.001),
+        "reading_s": np.full(200, reading_s),
         "step_s": 0.01 + 0.0001 * n,
-        "slowed_step_s": 0.011 + 0.0001 * n,
+        "slowed_step_s": 0.03 + 0.0001 * n,
         "answer_tokens": 100.0,
+        "reading_scv": scv,
     }
-    rate = 60.0
-    quiet, busy, *_ = sharing.stationary(rate, **tables)
-    assert quiet.size > sharing.LEAST_ANSWERS
-    whole = sharing._Chain(*list(tables.values())[:3], 100.0, 1).solved(rate)
-    assert_allclose((quiet + busy) @ n[: quiet.size], (whole[0] + whole[1]) @ n, rtol=1e-7)
+    tried = []
+    chain, cut = sharing._Chain, sharing._Chain.cut
+    monkeypatch.setattr(chain, "cut", lambda self, *ends: tried.append(ends) or cut(self, *ends))
+    rate = load * sharing.saturation_requests_per_s(**tables)
+    quiet, busy, prompts, pairs = sharing.stationary(rate, **tables)
+    whole = chain(*tables.values()).solved(rate)
+    assert (len(tried) > 1) == grows
+    assert tried[0][1] - tried[0][0] < 199  # less work than the whole
+    missing = n.size - quiet.size
+    assert_allclose(np.pad(quiet + busy, (0, missing)), whole[0] + whole[1], atol=1e-8)
+    assert_allclose((prompts, pairs), whole[2:], rtol=1e-6)
 
 
 def test_at_and_above_saturation_nothing_plausible_is_said():
