@@ -225,6 +225,10 @@ def loads():
             {"input_tokens": 1000, "output_tokens": 100, "n_accelerators": 1}
             | {"chunk_tokens": 2048, "most_running": 64},
         ),
+        "response.largest_rate": (
+            partial(response.largest_rate, partial(response.under_load, rig, **lengths_of)),
+            limits,
+        ),
         "response.most_requests_per_s": (
             partial(response.most_requests_per_s, rig),
             limits | lengths_of,
