@@ -157,6 +157,19 @@ UNITS: Final[Mapping[str, float]] = {
     "MW": 1e6,
     "GW": 1e9,
     "g/kWh": 1.0,
+    # The row divides by what these scale by: its sentence speaks so.
+    "thousand USD": 1.0,
+    "million USD": 1.0,
+    "million tokens": 1.0,
+    "million requests": 1.0,
+    "million parameters": 1.0,
+    "trillion tokens": 1.0,
+    "trillion words": 1.0,
+    "TB": 1.0,
+    "GPU-years": 1.0,
+    "petaflop/s-days": 1.0,
+    "reuses": 1.0,
+    "requests/s": 1.0,
 }
 
 MODULES: Final[Mapping[str, Any]] = {

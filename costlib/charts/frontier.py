@@ -235,8 +235,8 @@ def price_of_speed(
         ).add_params(*params(controls)),
         title=title,
         subtitle=(
-            "Bands: 80\u00a0% intervals; dots: measured; dotted: the speed of light; rings: yours; "
-            "diamonds and rules: list prices of tiers"
+            "Bands: 80\u00a0% intervals; dots: measured; dotted curves: the speed of light; rings: "
+            "yours; diamonds and level rules: list prices of tiers"
         ),
         description=f"Interactive chart of cost against speed. At first: {told}.",
         note=(

@@ -170,7 +170,7 @@ def model_ratios(ratios: pd.DataFrame, *, twin: str) -> Any:
     )
 
 
-def list_price_times(rows: pd.DataFrame, *, api: str) -> Any:
+def list_price_times(rows: pd.DataFrame, *, api: str, title: str) -> Any:
     """List price over own cost of a request against clients, with its interval.
 
     Columns clients, times, low, high.
@@ -178,17 +178,17 @@ def list_price_times(rows: pd.DataFrame, *, api: str) -> Any:
     rows = rows[["clients", "times", "low", "high"]].round(4)
     low, high = _ends(rows["low"], rows["high"])
     x = _clients_axis(rows["clients"].min(), rows["clients"].max())
-    title = "Times cheaper than list"
+    label = "Times cheaper than list"
     ticks = (0.1, 0.3, 1, 3, 10, 30, 100, 300)
     tint = (
         alt.Chart(rows)
         .mark_area(opacity=0.18, color=hue("brown"))
-        .encode(x, _times_axis("low:Q", low, high, title, ticks), alt.Y2("high:Q"))
+        .encode(x, _times_axis("low:Q", low, high, label, ticks), alt.Y2("high:Q"))
     )
     line = (
         alt.Chart(rows)
         .mark_line(color=hue("brown"))
-        .encode(x, _times_axis("times:Q", low, high, title, ticks))
+        .encode(x, _times_axis("times:Q", low, high, label, ticks))
     )
     first, last = rows.iloc[0], rows.iloc[-1]
     return titled(
@@ -196,7 +196,7 @@ def list_price_times(rows: pd.DataFrame, *, api: str) -> Any:
         + line
         + _level(1.0, "as dear as the list", clients=16, above=True)
         + _level(10.0, "ten times cheaper", clients=1, above=True),
-        title="Ten times cheaper is a matter of keeping the machine full",
+        title=title,
         subtitle=f"List price of a request to {api} over its cost on own GPUs, 80\u00a0% interval; "
         "both axes logarithmic",
         description=(

@@ -437,20 +437,27 @@ def question_lines(
 ) -> Any:
     """Questions that show a gap against the gap, paired by share of questions that differ."""
     gap = np.geomspace(0.005, 0.2, 61)
-    parts = {
-        "others each": significance.n_unpaired_questions(
+    parts: dict[str, Any] = {
+        "others each": lambda gap: significance.n_unpaired_questions(
             score, other_success_fraction=np.minimum(score + gap, 1)
         )
-    }
-    for name, differ in differing.items():
-        wide = np.maximum(differ, gap)
-        parts[name] = significance.n_paired_questions(
-            (wide + gap) / 2, only_second_fraction=(wide - gap) / 2
+    } | {
+        name: lambda gap, differ=differ: significance.n_paired_questions(
+            (differ + gap) / 2, only_second_fraction=(differ - gap) / 2
         )
+        for name, differ in differing.items()
+    }
+    # Models that answer differently on a tenth cannot be further apart than that.
+    within = {
+        name: np.append(gap[gap < differing.get(name, 1)], differing.get(name, []))
+        for name in parts
+    }
     rows = pd.concat(
         [
-            pd.DataFrame({"gap": np.round(100 * gap, 4), "n": n, "name": name})
-            for name, n in parts.items()
+            pd.DataFrame(
+                {"gap": np.round(100 * within[name], 4), "n": at(within[name]), "name": name}
+            )
+            for name, at in parts.items()
         ],
         ignore_index=True,
     )
@@ -487,7 +494,7 @@ def question_lines(
         asked.mark_rule(strokeDash=[2, 3], strokeWidth=1.25, color=hue("muted")).encode(y=y),
         asked.mark_text(align="left", dx=8, dy=-6, color=hue("muted")).encode(x, y, text="words:N"),
     ]
-    here = {name: float(np.interp(3, 100 * gap, n)) for name, n in parts.items()}
+    here = {name: float(at(0.03)) for name, at in parts.items() if within[name].max() >= 0.03}
     least = min(here, key=here.__getitem__)
     return titled(
         alt.layer(lines, labels, *rules),
