@@ -329,7 +329,7 @@ def request_break_even(
     compute_fraction: float,
     name: str = "full attention",
 ) -> pd.DataFrame:
-    """Busy share of an own rig at which its requests cost what the list price asks.
+    """Busy share of an owned rig at which its requests cost what the list price asks.
 
     Parameters
     ----------

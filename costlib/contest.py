@@ -43,7 +43,7 @@ TRIED: Final = 4001  # values of a number between the ends of its range
 WORDS: Final[Mapping[str, str]] = {
     "requests_per_day": "Requests a day",
     "price_times": "Price, times today’s",
-    "peak_times": "Busiest hour over the mean",
+    "peak_times": "Peak over the mean",
     "speed_times": "Speed over the predicted",
     "electricity_usd_per_kwh": "Electricity, USD per kWh",
     "pue": "PUE",

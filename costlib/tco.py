@@ -377,7 +377,7 @@ def even_h(
 
     Returns
     -------
-        Hours that would have been rented; infinite, never, where an own hour costs as much
+        Hours that would have been rented; infinite, never, where an owned hour costs as much
         as a rented one. [h]
 
     Raises

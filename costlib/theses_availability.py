@@ -67,7 +67,8 @@ def nines_cost(fleet_usd: ArrayLike | None = None) -> Thesis:
         f"{money(PEOPLE_USD)} a year {times(tried[0]):.2f}.",
         value=times(tried[0]),
         unit="times",
-        flip=f"fleets of {money(least)} to {money(most)} a year, with these people; a larger one "
+        flip=f"fleets of {money(least)} to {money(most)} a year, with people at "
+        f"{money(PEOPLE_USD)}; a larger one "
         f"comes near {regions:.0f} times",
         anchor="notebooks/availability#what-the-next-nine-costs-and-what-it-is-worth",
         turns=most,

@@ -485,7 +485,7 @@ def falling_rents(yearly_times: ArrayLike = (0.7, 1.1)) -> Thesis:
         number=56,
         words="Rents will fall, so it cannot pay to buy.",
         verdict=verdict(lambda times: owned - mean(times), tried),
-        because=f"An own H100 costs {money(owned)} an hour over {OWN.years:.0f} years. A rent of "
+        because=f"An owned H100 costs {money(owned)} an hour over {OWN.years:.0f} years. A rent of "
         f"{money(RENT)} that falls by 30 % a year is {money(mean(0.7))} in the mean, and owning "
         f"never pays; one that rises by 10 % is {money(mean(1.1))}, and it pays above "
         f"{needed:.0%} use.",

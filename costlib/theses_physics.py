@@ -311,7 +311,7 @@ def architecture_choice(recall: tuple[str, ...] = ("exact recall", "any recall")
 
 
 def self_hosting(busy_fraction: ArrayLike = (0.4, 1.0)) -> Thesis:
-    """Thesis 6: tried over how busy an own card is; 0.4 is a fleet for a peak of 2.5 times."""
+    """Thesis 6: tried over how busy an owned card is; 0.4 is a fleet for a peak of 2.5 times."""
     tried = cases("busy_fraction", busy_fraction)
     price = pricebook.price("claude-sonnet-4-6")
     request: dict[str, Any] = {

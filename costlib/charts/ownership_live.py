@@ -69,7 +69,7 @@ def plan_controls(
         ),
         Control(
             parameter="years",
-            label="Life of an own machine",
+            label="Life of the machine",
             unit="years",
             value=years,
             low=1,

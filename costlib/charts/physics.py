@@ -266,7 +266,7 @@ def latent_roof(rows: pd.DataFrame, ridges: Mapping[str, float]) -> Any:
 
 
 def busy_share(rows: pd.DataFrame, *, words: Mapping[str, str]) -> Any:
-    """Share of rented hours that must be busy before an own GPU meets the list price.
+    """Share of rented hours that must be busy before an owned GPU meets the list price.
 
     `rows` has hit_fraction, case and busy_fraction; `words` labels each case.
     """

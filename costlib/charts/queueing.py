@@ -216,8 +216,8 @@ def replay_lines(rows: pd.DataFrame, *, subtitle: str) -> Any:
         + base.mark_point(size=60, opacity=1).encode(x, y, color)
         + labels
         + reference(1, "formula"),
-        title=f"Within {100 * off:.0f} % of the formula for chats, {code:.0f} times above it for "
-        "code",
+        title=f"Within {100 * off:.0f} % of the formula for chats, up to {code:.0f} times above it "
+        "for code",
         subtitle=subtitle,
         description="Line chart of the wait of replayed requests over that of Pollaczek and "
         "Khinchine, against the load. "

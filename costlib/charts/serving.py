@@ -123,11 +123,11 @@ def real_hours(rows: pd.DataFrame) -> Any:
     )
     at_80 = shown[shown["percent"] == 80].set_index("trace")["ratio"]
     worst = at_80.idxmax()
-    even = reference(1, "even arrivals")
+    chance = reference(1, "Poisson arrivals")
     return titled(
-        even + lines.mark_line() + lines.mark_point(size=60) + labels,
-        title=f"A recorded hour takes {at_80.min():.2g} to {at_80.max():.0f} times as long as even "
-        "arrivals at 80 % load",
+        chance + lines.mark_line() + lines.mark_point(size=60) + labels,
+        title=f"A recorded hour takes {at_80.min():.2g} to {at_80.max():.0f} times as long as "
+        "Poisson arrivals at 80 % load",
         subtitle="Mean time from arrival to last token, the same requests replayed in their order "
         "over Poisson arrivals; log axis",
         description="Lines by offered load. At 80 percent: "
