@@ -449,7 +449,9 @@ def question_lines(
     }
     # Models that answer differently on a tenth cannot be further apart than that.
     within = {
-        name: np.append(gap[gap < differing.get(name, 1)], differing.get(name, []))
+        name: np.append(gap[gap < differing[name]], min(differing[name], gap[-1]))
+        if name in differing
+        else gap
         for name in parts
     }
     rows = pd.concat(
@@ -482,8 +484,13 @@ def question_lines(
         scale=alt.Scale(type="log", domain=[low, high], nice=False),
     ).axis(values=[100, 1000, 10_000, 100_000], format=",~g")
     lines = alt.Chart(rows[["gap", "n", "name"]]).mark_line(clip=True).encode(x, y, color)
+    ended = rows.groupby("name")["gap"].transform("max") < 100 * gap[-1]
     labels = end_labels(
-        rows, x="gap", y="n", name="name", text="text", color=color, low=low, high=high
+        rows[~ended], x="gap", y="n", name="name", text="text", color=color, low=low, high=high
+    )
+    early = rows[ended & (rows["gap"] > 2)].groupby("name").head(1)  # below their lines
+    named = alt.Chart(early[["gap", "n", "name"]]).mark_text(
+        align="right", baseline="top", dx=-8, dy=4, fontWeight=600
     )
     asked = alt.Chart(
         pd.DataFrame(
@@ -497,7 +504,7 @@ def question_lines(
     here = {name: float(at(0.03)) for name, at in parts.items() if within[name].max() >= 0.03}
     least = min(here, key=here.__getitem__)
     return titled(
-        alt.layer(lines, labels, *rules),
+        alt.layer(lines, labels, named.encode(x, y, color, text="name:N"), *rules),
         title=f"Three points apart: {here['others each']:,.0f} questions each, or "
         f"{here[least]:,.0f} that both answer",
         subtitle=subtitle,

@@ -104,8 +104,8 @@ def gains_by_load(rows: pd.DataFrame, *, subtitle: str, field: str = "acceptance
             detail="name:N",
         )
     )
-    labels = end_labels(
-        shown,
+    labels = end_labels(  # on one line: the curves end close together
+        shown.assign(name=shown["name"] + ": " + shown["text"], text=""),
         x="n_clients",
         y="gain",
         name="name",
@@ -113,8 +113,9 @@ def gains_by_load(rows: pd.DataFrame, *, subtitle: str, field: str = "acceptance
         color=alt.Color("name:N", scale=alt.Scale(range=[hue("blue")]), legend=None),
         low=0,
         high=high,
+        height=360,
         log=False,
-        gap=40,
+        gap=17,
     )
     alone, crowd = (
         shown[shown["n_clients"] == edge].set_index("name")["gain"] for edge in (1, most)

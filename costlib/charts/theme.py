@@ -269,10 +269,15 @@ def end_labels(
     last = rows.sort_values(x).groupby(name, sort=False).tail(1).copy()
     last["label_y"] = spread(list(last[y]), low=low, high=high, height=height, log=log, gap=gap)
     last["label"] = [
-        [str(label), str(value)] for label, value in zip(last[name], last[text], strict=True)
+        [str(line) for line in pair if line] for pair in zip(last[name], last[text], strict=True)
     ]
     marks = alt.Chart(last[[x, "label_y", "label", name]]).mark_text(
-        align="left", baseline="middle", dx=8, dy=-7, lineHeight=14, fontWeight=600
+        align="left",
+        baseline="middle",
+        dx=8,
+        dy=-7 if last[text].astype(bool).any() else 0,
+        lineHeight=14,
+        fontWeight=600,
     )
     labels: alt.Chart = marks.encode(
         alt.X(x, type="quantitative"),
