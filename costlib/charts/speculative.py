@@ -104,8 +104,9 @@ def gains_by_load(rows: pd.DataFrame, *, subtitle: str, field: str = "acceptance
             detail="name:N",
         )
     )
+    ends = shown[shown["n_clients"] == most]
     labels = end_labels(  # on one line: the curves end close together
-        shown.assign(name=shown["name"] + ": " + shown["text"], text=""),
+        ends.assign(name=ends["name"] + ": " + ends["text"], text=""),
         x="n_clients",
         y="gain",
         name="name",
