@@ -79,7 +79,7 @@ def test_a_batch_of_one_gains_nothing():
 
 
 def test_a_kind_of_rent_that_nobody_lists_is_refused_with_those_that_are():
-    with pytest.raises(ValueError, match=r"'forever'.*on demand, own by .*, spot, three years"):
+    with pytest.raises(ValueError, match=r"'forever'.*on demand, owned by .*, spot, three years"):
         frontier.rents("forever")
 
 
