@@ -16,13 +16,16 @@ UNITS: Final = (
 
 
 def typeset(text: str) -> str:
-    """Numbers as print has them: a true minus, no sign at zero, no break before % or a unit.
+    """As print has it: a true minus, no sign at zero, no break before % or a unit, apostrophes.
 
     >>> typeset("-3% of 80 GB, -0.0 and 2026-05-21").replace(NARROW, "_")
     '−3_% of 80_GB, 0.0 and 2026-05-21'
     >>> typeset("× 1.29 in 1.5 × the time").replace(NARROW, "_")
     '×_1.29 in 1.5_× the time'
+    >>> typeset("the month's bill, its users' share and 'quoted'")
+    "the month’s bill, its users’ share and 'quoted'"
     """
+    text = re.sub(r"(?<=[A-Za-z])'(?=[a-z])|(?<=s)'(?= )", "’", text)
     text = re.sub(r"(?<=\d)\s?%", f"{NARROW}%", text)
     text = re.sub(r"(?<![\w.)\]}/#–-])-(?=[$]?\d)", "−", text)
     text = re.sub(r"(?<![\w.])[+−](?=0(?:\.0+)?(?![\d.,]))", "", text)
