@@ -183,6 +183,11 @@ def test_a_page_does_not_scroll_sideways(visit):
     assert across <= WIDTHS[visit.width][0]
 
 
+def test_no_cell_of_a_table_runs_into_the_next(visit):
+    over = "(all) => all.filter((c) => c.scrollWidth > c.clientWidth + 1).map((c) => c.innerText)"
+    assert visit.page.locator("table.book :is(th, td)").evaluate_all(over) == []
+
+
 def test_the_names_of_the_neighbours_are_not_cut(visit):
     cut = "(links) => links.filter((a) => a.scrollWidth > a.clientWidth).map((a) => a.textContent)"
     assert visit.page.locator(".prev-next-area a").evaluate_all(cut) == []
