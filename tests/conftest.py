@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 import http.server
 import os
 import shutil
@@ -46,6 +47,16 @@ def start_patiently(*given: Any, **named: Any) -> Any:
 
 
 nbval.kernel.start_new_kernel = start_patiently
+
+
+# Fifteen thousand tests are collected and stay; to look for garbage among them took half the time.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage again, but not among the tests."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
