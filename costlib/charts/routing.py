@@ -488,7 +488,7 @@ def question_lines(
     labels = end_labels(
         rows[~ended], x="gap", y="n", name="name", text="text", color=color, low=low, high=high
     )
-    early = rows[ended & (rows["gap"] > 1.5)].groupby("name").head(1)  # below their lines
+    early = rows[ended & (rows["gap"] > 4)].groupby("name").head(1)  # below their lines
     named = alt.Chart(early[["gap", "n", "name"]]).mark_text(
         align="right", baseline="top", dx=-8, dy=4, fontWeight=600
     )
