@@ -251,13 +251,14 @@ def _exact(
     held = screening.holdings(scenario, asked)
     known: dict[tuple[str, ...], Rig | str] = {}
 
-    def name(row: Mapping[str, Any]) -> tuple[str, ...]:
-        return tuple(str(row[name]) for name in screening.RIG)
+    def key_of(row: Mapping[str, Any]) -> tuple[str, ...]:
+        return tuple(str(row[column]) for column in screening.RIG)
 
     def rig_of(row: Mapping[str, Any]) -> Rig | str:
-        if name(row) not in known:
-            known[name(row)] = rigged(scenario, asked, row)
-        return known[name(row)]
+        key = key_of(row)
+        if key not in known:
+            known[key] = rigged(scenario, asked, row)
+        return known[key]
 
     options, failed, seen = [], Counter[str](), set()
     bar = tqdm(
@@ -278,8 +279,9 @@ def _exact(
         way = held[row["way"], row["accelerator"]]
         fewest = _fewest(asked, way, rig)
         for least in (fewest, max(fewest, float(row["n_replicas"]))):
-            if (row["way"], name(rig.row), least) not in seen:
-                seen.add((row["way"], name(rig.row), least))
+            held_so = (row["way"], key_of(rig.row), least)
+            if held_so not in seen:
+                seen.add(held_so)
                 options.append(_held(scenario, asked, way, rig, least))
     return options, failed
 

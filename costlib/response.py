@@ -275,12 +275,8 @@ def largest_rate(
     ----------
     at
         What clients see at a rate, with one quantile. Its ends are asked for twice.
-    ttft_s, tpot_s
-        Promised time to first token and time per output token.
-    load_fraction
-        Share of the saturation that the rate may not exceed, whatever is promised.
-    precision
-        Of the rate, as a share of the saturation.
+    ttft_s, tpot_s, load_fraction, precision
+        As in `most_requests_per_s`.
 
     Returns
     -------

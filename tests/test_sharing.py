@@ -118,6 +118,7 @@ def test_the_states_that_are_tried_first_are_enough_or_grow(
     assert tried[0][1] - tried[0][0] < 199  # less work than the whole
     missing = n.size - quiet.size
     assert_allclose(np.pad(quiet + busy, (0, missing)), whole[0] + whole[1], atol=1e-8)
+    assert_allclose((quiet + busy) @ n[: quiet.size], (whole[0] + whole[1]) @ n, rtol=1e-7)
     assert_allclose((prompts, pairs), whole[2:], rtol=1e-6)
 
 

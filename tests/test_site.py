@@ -26,12 +26,12 @@ SPEC = "script[type='application/vnd.vegalite+json']"
 ALL_DRAWN = f"""() => [...document.querySelectorAll("figure.chart")].every((figure) =>
   !figure.querySelector("{SPEC}") || figure.dataset.drawn || figure.dataset.error)"""
 
-PASS_BY = f"""async () => {{
-  for (const spec of document.querySelectorAll("figure.chart {SPEC}")) {{
-    spec.closest("figure").scrollIntoView({{block: "center", behavior: "instant"}});
+PASS_BY = """async () => {
+  for (const figure of document.querySelectorAll("figure.chart")) {
+    figure.scrollIntoView({block: "center", behavior: "instant"});
     await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
-  }}
-}}"""
+  }
+}"""
 
 # Guides (axes, grids, legends, headers) let the pointer through; marks do not.
 FIGURES = f"""(figures) => figures.map((figure) => {{
@@ -126,7 +126,7 @@ def opened(browser, site, width, mode):
 
 
 def bring_to_life(page):
-    """Scroll to every figure with sliders and wait until all of them are drawn."""
+    """Scroll to every figure and wait until those with sliders are drawn."""
     page.evaluate(PASS_BY)
     page.wait_for_function(ALL_DRAWN)
 
